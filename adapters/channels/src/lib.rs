@@ -1,0 +1,1 @@
+//! Chat platforms for dmgate: one module and one feature each.
