@@ -1,1 +1,37 @@
 //! A gate for inbound direct messages.
+
+mod agent;
+mod allowlist;
+mod channel;
+mod clock;
+mod decision;
+mod gate;
+mod message;
+mod observe;
+pub mod pairing;
+mod pipeline;
+mod policy;
+mod reply;
+pub mod store;
+
+#[cfg(feature = "mock")]
+pub use agent::MockAgent;
+pub use agent::{Agent, AgentError, Turn};
+pub use allowlist::{IdSet, IdSetBuilder};
+#[cfg(feature = "mock")]
+pub use channel::MockChannelAdapter;
+pub use channel::{
+    ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError, Known, OutboundText, SendError,
+    TextKind, Webhook,
+};
+pub use clock::{Clock, Entropy, NoEntropy, OsEntropy, SystemClock, Timestamp, World};
+pub use decision::{Challenge, Decision, Fault, Permit, Reason, Refusal};
+pub use gate::{AccountHandle, DmGate, DmGateBuilder};
+pub use message::{
+    AccountId, AccountKey, Attachment, Authenticity, ChannelId, Conversation, EventKind, IdError,
+    InboundMessage, Origin, ReplyRoute, Sender, SenderId, Source, Strength, escape,
+};
+pub use observe::Shortened;
+pub use pipeline::{Inbox, Pipeline};
+pub use policy::{AccountPolicy, DmPolicy, Freshness, HOUR, Limits, PendingScope, PolicyError};
+pub use reply::{ReplyError, ReplyTemplate};

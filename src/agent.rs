@@ -1,0 +1,69 @@
+//! What answers admitted messages.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::channel::{ChannelAdapter, FetchError};
+use crate::decision::Permit;
+use crate::message::{Attachment, InboundMessage};
+
+/// What answers admitted messages: a model, a bot, a program.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait Agent: Send + Sync + 'static {
+    /// Answers one message with any number of texts, which are sent in their order. Turns of one conversation come one
+    /// after another, turns of different ones at the same time.
+    async fn respond(&self, turn: Turn) -> Result<Vec<String>, AgentError>;
+}
+
+/// One admitted message on its way to the agent. It can't be made without a [`Permit`], and only the gate makes those.
+#[derive(Clone)]
+pub struct Turn {
+    permit: Permit,
+    message: InboundMessage,
+    channel: Arc<dyn ChannelAdapter>,
+}
+
+impl Turn {
+    /// A turn for a message that was let in.
+    #[must_use]
+    pub fn new(permit: Permit, message: InboundMessage, channel: Arc<dyn ChannelAdapter>) -> Self {
+        Self { permit, message, channel }
+    }
+
+    /// The proof that the message was let in; ask it in long turns whether it still stands.
+    #[must_use]
+    pub fn permit(&self) -> &Permit {
+        &self.permit
+    }
+
+    /// The message.
+    #[must_use]
+    pub fn message(&self) -> &InboundMessage {
+        &self.message
+    }
+
+    /// Fetches what came with the message, at most `limit` bytes.
+    ///
+    /// # Errors
+    /// [`FetchError`] if the channel can't, the platform does not, or it is larger than `limit`.
+    pub async fn fetch(&self, attachment: &Attachment, limit: u64) -> Result<Bytes, FetchError> {
+        self.channel.fetch(&self.permit, attachment, limit).await
+    }
+}
+
+/// Why an agent gave no answer. The sender is told nothing; the operator reads it in the log.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct AgentError(
+    /// What happened and what to do, without secrets and without the message.
+    pub String,
+);
+
+impl std::fmt::Debug for Turn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Turn").field("account", &self.message.account).finish_non_exhaustive()
+    }
+}

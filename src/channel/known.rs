@@ -1,0 +1,331 @@
+//! The known channels: how their ids are written in the shared files, and what people type in place of that.
+
+use std::borrow::Cow;
+
+use crate::message::ChannelId;
+
+/// A channel whose ids we know.
+#[derive(Debug)]
+pub struct Known {
+    /// The channel's name.
+    pub name: &'static str,
+    /// The label of its ids in listings, as established programs print it.
+    pub id_label: &'static str,
+    /// What follows "Your …" in the pairing message.
+    pub id_line: &'static str,
+    /// Prefixes that people type and files hold, stripped before matching, in any case.
+    prefixes: &'static [&'static str],
+    form: Form,
+}
+
+/// What an id looks like in its canonical form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// Exactly what the platform says.
+    Exact,
+    /// A positive decimal number.
+    Number,
+    /// Lower-case.
+    Lower,
+    /// 64 hex digits, lower-case; people may type `npub1…` (NIP-19).
+    NostrKey,
+    /// 64 hex digits, lower-case.
+    Hash,
+    /// An e-mail address in lower case, or a telephone number `+…` (E.164).
+    Handle,
+    /// `users/<number>`.
+    GoogleUser,
+    /// `account:<name>`, or `nick!user@host` in lower case.
+    Irc,
+    /// `uuid:<aci>` or a telephone number `+…`.
+    Signal,
+    /// A telephone number `+…`, or a business-scoped id.
+    WhatsApp,
+    /// `U…` or `W…`, with the team before it if it is another's: `T…:U…`.
+    Slack,
+}
+
+const fn known(
+    name: &'static str,
+    id_label: &'static str,
+    id_line: &'static str,
+    prefixes: &'static [&'static str],
+    form: Form,
+) -> Known {
+    Known { name, id_label, id_line, prefixes, form }
+}
+
+#[rustfmt::skip]
+static KNOWN: &[Known] = &[
+    known("bluebubbles", "bluebubblesSenderId", "BlueBubbles sender id", &["bluebubbles:", "imessage:", "sms:", "auto:"], Form::Handle),
+    known("discord", "discordUserId", "Discord user id", &["discord:", "user:"], Form::Number),
+    known("feishu", "feishuUserId", "Feishu user id", &["feishu:", "user:", "open_id:"], Form::Exact),
+    known("googlechat", "googlechatUserId", "Google Chat user id", &["googlechat:", "google-chat:", "gchat:", "user:"], Form::GoogleUser),
+    known("imessage", "imessageSenderId", "iMessage sender id", &["imessage:", "sms:", "auto:"], Form::Handle),
+    known("irc", "ircUser", "IRC id", &["irc:", "user:"], Form::Irc),
+    known("line", "lineUserId", "lineUserId", &["line:", "user:"], Form::Exact),
+    known("matrix", "matrixUserId", "Matrix user id", &["matrix:"], Form::Exact),
+    known("mattermost", "mattermostUserId", "Mattermost user id", &["mattermost:", "user:", "@"], Form::Lower),
+    known("msteams", "msteamsUserId", "Microsoft Teams user id", &["msteams:", "user:"], Form::Exact),
+    known("nextcloud-talk", "nextcloudUserId", "Nextcloud user id", &["nextcloud-talk:", "nc-talk:", "nc:"], Form::Lower),
+    known("nostr", "nostrPubkey", "Nostr pubkey", &["nostr:"], Form::NostrKey),
+    known("openclaw-weixin", "weixinUserId", "WeChat id", &[], Form::Exact),
+    known("signal", "signalNumber", "Signal sender id", &["signal:"], Form::Signal),
+    known("slack", "slackUserId", "Slack user id", &["slack:", "user:"], Form::Slack),
+    known("synology-chat", "synologyChatUserId", "Synology Chat user id", &["synology-chat:"], Form::Number),
+    known("telegram", "telegramUserId", "Telegram user id", &["telegram:", "tg:"], Form::Number),
+    known("twitch", "twitchUserId", "Twitch user id", &["twitch:", "user:"], Form::Number),
+    known("webchat", "webchatVisitor", "web chat id", &["webchat:"], Form::Hash),
+    known("whatsapp", "whatsappSenderId", "WhatsApp phone number", &["whatsapp:"], Form::WhatsApp),
+    known("zalo", "zaloUserId", "Zalo user id", &["zalo:", "zl:"], Form::Exact),
+    known("zalouser", "zalouserUserId", "Zalo user id", &["zalouser:", "zlu:"], Form::Exact),
+];
+
+impl Known {
+    /// The channel of this name, if it is one of the known ones.
+    #[must_use]
+    pub fn of(channel: &ChannelId) -> Option<&'static Self> {
+        KNOWN.iter().find(|known| known.name == channel.as_str())
+    }
+
+    /// All known channels, by name.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        KNOWN.iter()
+    }
+
+    /// What an id looks like, for error messages.
+    #[must_use]
+    pub fn expected(&self) -> &'static str {
+        match self.form {
+            Form::Exact => "an id of the platform is expected",
+            Form::Number => "a number is expected, not a name",
+            Form::Lower => "a user id is expected",
+            Form::NostrKey => "a public key of 64 hex digits or an npub is expected",
+            Form::Hash => "the 64 hex digits of a visitor's id are expected",
+            Form::Handle => "a telephone number with `+` or an e-mail address is expected",
+            Form::GoogleUser => "`users/` and a number is expected",
+            Form::Irc => "`account:` and a services account is expected, or a whole `nick!user@host`",
+            Form::Signal => "`uuid:` and an account id is expected, or a telephone number with `+`",
+            Form::WhatsApp => "a telephone number with `+` or a business-scoped id is expected",
+            Form::Slack => "a member id is expected, as `U0123ABCD`",
+        }
+    }
+
+    /// The canonical form of an id that the platform gave; `None` if it is not one of its ids.
+    pub(crate) fn canonical<'a>(&self, id: &'a str) -> Option<Cow<'a, str>> {
+        match self.form {
+            Form::Exact => Some(id.into()),
+            Form::Number => is_number(id).then(|| id.into()),
+            Form::Lower => Some(lower(id)),
+            Form::NostrKey | Form::Hash => is_hex(id, 64).then(|| lower_ascii(id)),
+            Form::Handle => phone(id).map(Cow::Owned).or_else(|| is_mail(id).then(|| lower(id))),
+            Form::GoogleUser => {
+                let number = id.strip_prefix("users/").unwrap_or(id);
+                is_number(number).then(|| format!("users/{number}").into())
+            }
+            Form::Irc => match id.strip_prefix("account:") {
+                // Services compare account names without regard to case.
+                Some(name) => (!name.is_empty() && !name.contains([' ', '!'])).then(|| lower_ascii(id)),
+                None => is_mask(id).then(|| lower_ascii(id)),
+            },
+            Form::Signal => phone(id).map(Cow::Owned).or_else(|| {
+                let aci = id.strip_prefix("uuid:").unwrap_or(id);
+                is_uuid(aci).then(|| format!("uuid:{}", aci.to_ascii_lowercase()).into())
+            }),
+            Form::WhatsApp => phone(id).map(Cow::Owned).or_else(|| is_business_id(id).then(|| id.into())),
+            Form::Slack => {
+                let (team, user) = id.rsplit_once(':').map_or((None, id), |(team, user)| (Some(team), user));
+                let plain = |text: &str, heads: &[char]| {
+                    text.starts_with(heads)
+                        && text.len() > 1
+                        && text.bytes().all(|b| b.is_ascii_alphanumeric())
+                };
+                let upper = id.to_ascii_uppercase();
+                let good = plain(&user.to_ascii_uppercase(), &['U', 'W'])
+                    && team.is_none_or(|team| plain(&team.to_ascii_uppercase(), &['T', 'E']));
+                good.then(|| upper.into())
+            }
+        }
+    }
+
+    /// What people type without the established prefixes; an npub as its key.
+    pub(crate) fn strip<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut rest = text;
+        // Each prefix at most once and each only before the next, as `line:user:U…`; a fixed order would refuse
+        // `user:` alone, so the loop ends when no prefix that is left applies.
+        let mut left: Vec<&str> = self.prefixes.to_vec();
+        while let Some(at) = left.iter().position(|prefix| starts_with_ignore_case(rest, prefix)) {
+            let prefix = left.swap_remove(at);
+            rest = rest.get(prefix.len()..).unwrap_or_default().trim_start();
+        }
+        match self.form {
+            Form::NostrKey => npub(rest).map_or(rest.into(), Cow::Owned),
+            Form::Handle if !rest.contains('@') => rest.split_whitespace().collect::<String>().into(),
+            _ => rest.into(),
+        }
+    }
+}
+
+fn starts_with_ignore_case(text: &str, prefix: &str) -> bool {
+    text.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix))
+}
+
+fn is_number(id: &str) -> bool {
+    !id.is_empty() && id.len() <= 20 && !id.starts_with('0') && id.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_hex(id: &str, length: usize) -> bool {
+    id.len() == length && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn is_mail(id: &str) -> bool {
+    id.split_once('@').is_some_and(|(local, host)| {
+        !local.is_empty() && !host.is_empty() && !host.contains('@') && !id.contains(char::is_whitespace)
+    })
+}
+
+/// `nick!user@host`, each part non-empty and without blanks.
+fn is_mask(id: &str) -> bool {
+    id.split_once('!').is_some_and(|(nick, rest)| {
+        !nick.is_empty()
+            && rest.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty())
+            && !id.contains(char::is_whitespace)
+    })
+}
+
+fn is_uuid(id: &str) -> bool {
+    id.len() == 36
+        && id.char_indices().all(|(at, letter)| match at {
+            8 | 13 | 18 | 23 => letter == '-',
+            _ => letter.is_ascii_hexdigit(),
+        })
+}
+
+/// WhatsApp's business-scoped user ids: two letters of a country, a dot, letters and digits.
+fn is_business_id(id: &str) -> bool {
+    id.split_once('.').is_some_and(|(country, rest)| {
+        country.len() == 2
+            && country.bytes().all(|byte| byte.is_ascii_uppercase())
+            && !rest.is_empty()
+            && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
+    })
+}
+
+/// E.164: `+` and 4 to 15 digits; the marks that people put between them are dropped.
+fn phone(id: &str) -> Option<String> {
+    let digits = id.strip_prefix('+')?;
+    let plain: String =
+        digits.chars().filter(|letter| !matches!(letter, ' ' | '-' | '(' | ')' | '.')).collect();
+    let good = (4..=15).contains(&plain.len()) && plain.bytes().all(|byte| byte.is_ascii_digit());
+    good.then(|| format!("+{plain}"))
+}
+
+fn lower(id: &str) -> Cow<'_, str> {
+    if id.chars().any(char::is_uppercase) { id.to_lowercase().into() } else { id.into() }
+}
+
+fn lower_ascii(id: &str) -> Cow<'_, str> {
+    if id.bytes().any(|byte| byte.is_ascii_uppercase()) { id.to_ascii_lowercase().into() } else { id.into() }
+}
+
+/// The hex key behind an `npub1…` (NIP-19: bech32, BIP-173), if its checksum is right.
+fn npub(text: &str) -> Option<String> {
+    const ALPHABET: &[u8] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+    let text = text.to_ascii_lowercase();
+    let data = text.strip_prefix("npub1")?;
+    let values: Option<Vec<u8>> = data
+        .bytes()
+        .map(|byte| ALPHABET.iter().position(|letter| *letter == byte).and_then(|at| u8::try_from(at).ok()))
+        .collect();
+    let values = values.filter(|values| values.len() == 58)?;
+    let human = b"npub";
+    let expanded = human.iter().map(|b| b >> 5).chain([0]).chain(human.iter().map(|b| b & 31));
+    let checksum = expanded.chain(values.iter().copied()).fold(1_u32, |sum, value| {
+        let top = sum >> 25;
+        let step = ((sum & 0x01ff_ffff) << 5) ^ u32::from(value);
+        [0x3b6a_57b2, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3_u32]
+            .iter()
+            .enumerate()
+            .fold(step, |sum, (bit, generator)| if top >> bit & 1 == 1 { sum ^ generator } else { sum })
+    });
+    if checksum != 1 {
+        return None;
+    }
+    let (mut key, mut bits, mut held) = (Vec::with_capacity(32), 0_u32, 0_u32);
+    for value in values.iter().take(52) {
+        held = (held << 5 | u32::from(*value)) & 0xfff;
+        bits += 5;
+        if bits >= 8 {
+            bits -= 8;
+            key.push(u8::try_from(held >> bits & 0xff).ok()?);
+        }
+    }
+    Some(hex::encode(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::message::{ChannelId, SenderId};
+
+    fn entry(channel: &str, text: &str) -> Option<String> {
+        SenderId::parse_entry(&ChannelId::parse(channel).unwrap(), text).ok().map(|id| id.to_string())
+    }
+
+    fn platform(channel: &str, text: &str) -> Option<String> {
+        SenderId::parse(&ChannelId::parse(channel).unwrap(), text).ok().map(|id| id.to_string())
+    }
+
+    #[test]
+    fn what_people_type_becomes_the_written_form() {
+        let key = "3bf0c63fcb93463407af97a5e5ee64fa883d107ef9e558472c4eb9aaaefa459d";
+        for (channel, typed, written) in [
+            ("telegram", "TG:123", "123"),
+            ("telegram", " telegram: 123 ", "123"),
+            ("line", "line:user:U1", "U1"),
+            ("line", "user:U1", "U1"),
+            ("slack", "slack:user:u1a", "U1A"),
+            ("slack", "T1:U2", "T1:U2"),
+            ("googlechat", "gchat:users/12", "users/12"),
+            ("googlechat", "12", "users/12"),
+            ("bluebubbles", "iMessage:Ann@Example.org", "ann@example.org"),
+            ("imessage", "+49 170 123456", "+49170123456"),
+            ("signal", "signal:+49170123456", "+49170123456"),
+            ("irc", "irc:account:Alice", "account:alice"),
+            ("irc", "Alice!~A@Host", "alice!~a@host"),
+            ("matrix", "matrix:@Ann:Server", "@Ann:Server"),
+            ("mattermost", "@ABC", "abc"),
+            ("nostr", "npub180cvv07tjdrrgpa0j7j7tmnyl2yr6yr7l8j4s3evf6u64th6gkwsyjh6w6", key),
+            ("nostr", &key.to_uppercase(), key),
+        ] {
+            assert_eq!(entry(channel, typed).as_deref(), Some(written), "{channel} {typed}");
+            assert_eq!(entry(channel, written).as_deref(), Some(written), "again: {channel} {written}");
+        }
+    }
+
+    #[test]
+    fn i15_names_and_half_ids_are_no_ids() {
+        for (channel, typed) in [
+            ("telegram", "@alice"),
+            ("telegram", "12a"),
+            ("telegram", "012"),
+            ("telegram", "*"),
+            ("telegram", ""),
+            ("discord", "alice"),
+            ("irc", "alice"),
+            ("irc", "account:"),
+            ("irc", "!@"),
+            ("slack", "alice"),
+            ("signal", "alice"),
+            ("nostr", "npub180cvv07tjdrrgpa0j7j7tmnyl2yr6yr7l8j4s3evf6u64th6gkwsyjh6w7"),
+            ("webchat", "abc"),
+        ] {
+            assert_eq!(entry(channel, typed), None, "{channel} {typed}");
+        }
+    }
+
+    #[test]
+    fn i15_a_platform_id_is_never_stripped() {
+        assert_eq!(platform("telegram", "tg:123"), None);
+        assert_eq!(platform("feishu", "user:ou_1").as_deref(), Some("user:ou_1"));
+    }
+}

@@ -1,0 +1,136 @@
+//! Time and randomness, injected so that tests control both.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::TryRng;
+
+/// A moment in UTC, in whole milliseconds since 1970-01-01.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// From milliseconds since 1970-01-01 UTC; may be negative.
+    #[must_use]
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since 1970-01-01 UTC.
+    #[must_use]
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// Parses an ISO-8601 / RFC 3339 stamp with an offset, as `2026-03-26T03:37:00.000Z`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse::<jiff::Timestamp>().ok().map(|at| Self(at.as_millisecond()))
+    }
+
+    /// How long ago `self` was at `now`; zero if it lies in the future.
+    #[must_use]
+    pub fn age_at(self, now: Self) -> Duration {
+        Duration::from_millis(u64::try_from(now.0.saturating_sub(self.0)).unwrap_or(0))
+    }
+
+    /// The moment `duration` later; saturates at the end of time.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
+/// UTC ISO-8601 with milliseconds and `Z`: the form of the shared files.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(at) => write!(f, "{at:.3}"),
+            // Outside the years that the calendar knows: show the number rather than a wrong date.
+            Err(_) => write!(f, "{}ms", self.0),
+        }
+    }
+}
+
+/// Where the gate's time comes from.
+pub trait Clock: Send + Sync + 'static {
+    /// Wall-clock time. It may jump; every rule that uses it says what a jump does.
+    fn now(&self) -> Timestamp;
+
+    /// Milliseconds of a clock that never goes back, cheap to read and coarse (a few milliseconds).
+    fn ticks(&self) -> u64;
+
+    /// Blocks the calling thread for `duration`, as while waiting for a lock.
+    fn pause(&self, duration: Duration);
+}
+
+/// The machine's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let at = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+        Timestamp(at.tv_sec.saturating_mul(1_000).saturating_add(at.tv_nsec / 1_000_000))
+    }
+
+    fn ticks(&self) -> u64 {
+        #[cfg(target_os = "linux")]
+        let id = rustix::time::ClockId::MonotonicCoarse;
+        #[cfg(not(target_os = "linux"))]
+        let id = rustix::time::ClockId::Monotonic;
+        let at = rustix::time::clock_gettime(id);
+        u64::try_from(at.tv_sec.saturating_mul(1_000).saturating_add(at.tv_nsec / 1_000_000)).unwrap_or(0)
+    }
+
+    fn pause(&self, duration: Duration) {
+        std::thread::sleep(duration);
+    }
+}
+
+/// Where codes and request ids come from.
+pub trait Entropy: Send + Sync + 'static {
+    /// Fills `buffer` with unpredictable bytes.
+    ///
+    /// # Errors
+    /// When the generator has none to give; the caller then issues nothing.
+    fn fill(&self, buffer: &mut [u8]) -> Result<(), NoEntropy>;
+}
+
+/// The generator of the operating system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OsEntropy;
+
+// INVARIANT I12: codes come from the operating system's generator.
+impl Entropy for OsEntropy {
+    fn fill(&self, buffer: &mut [u8]) -> Result<(), NoEntropy> {
+        rand::rngs::SysRng.try_fill_bytes(buffer).map_err(|_| NoEntropy)
+    }
+}
+
+/// The operating system gave no random bytes.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the operating system gave no random bytes; no code can be made until it does")]
+pub struct NoEntropy;
+
+/// Time and randomness together, as everything that decides holds them.
+#[derive(Clone)]
+pub struct World {
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The generator.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self { clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy) }
+    }
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("World")
+    }
+}

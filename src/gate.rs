@@ -1,0 +1,367 @@
+//! The gate: one question, [`DmGate::admit`], asked in one order.
+//!
+//! Reading this file from top to bottom is reading the product. What an account allows is in `policy.rs`, the rules of
+//! pairing are in `pairing.rs`, what is durable is behind `store.rs`.
+
+mod account;
+mod builder;
+mod grant;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use account::{Account, Policy};
+use arc_swap::ArcSwap;
+pub use builder::DmGateBuilder;
+pub(crate) use grant::Grant;
+
+use crate::clock::{Clock, World};
+use crate::decision::{Challenge, Decision, Fault, Permit, Reason, Refusal};
+use crate::message::{
+    AccountKey, Authenticity, Conversation, InboundMessage, Origin, Sender, SenderId, Strength,
+};
+use crate::observe;
+use crate::pairing::{Ask, Knock, Knocked, Request};
+use crate::policy::{AccountPolicy, DmPolicy};
+use crate::reply::ReplyTemplate;
+use crate::store::{Snapshot, Store, StoreError};
+
+/// The gate. A cheap handle: clone it into every task.
+#[derive(Clone)]
+pub struct DmGate(Arc<Shared>);
+
+struct Shared {
+    world: World,
+    store: Arc<dyn Store>,
+    reply: ArcSwap<ReplyTemplate>,
+    /// The policy of accounts that none was given for.
+    fallback: ArcSwap<AccountPolicy>,
+    accounts: ArcSwap<HashMap<AccountKey, Arc<Account>, foldhash::fast::RandomState>>,
+    /// Held while an account is added or policies change; readers never take it.
+    changing: Mutex<()>,
+}
+
+/// The gate of one account: an adapter that serves one holds it and saves the look-up.
+#[derive(Clone)]
+pub struct AccountHandle {
+    gate: DmGate,
+    account: Arc<Account>,
+}
+
+/// How a sender stands with an account, whatever they wrote.
+enum Standing {
+    /// On a list that counts, or the account is open.
+    In(Reason),
+    /// An alias is listed, and no primary id is remembered behind it yet.
+    ByAlias(SenderId),
+    /// Blocked.
+    Blocked,
+    /// On no list that counts.
+    Stranger,
+    /// Not to be known.
+    Unknown(Fault),
+}
+
+/// What a look at a message says.
+enum Verdict {
+    Decided(Decision),
+    /// Remember who stands behind this alias, and look again.
+    Bind(SenderId),
+    /// Ask the store for a code.
+    Knock,
+}
+
+/// How often a decision is asked again because the state changed under it, before it is given up.
+const ROUNDS: usize = 16;
+
+impl DmGate {
+    /// A gate as it comes: a store in memory, pairing, the machine's clock.
+    #[must_use]
+    pub fn builder() -> DmGateBuilder {
+        DmGateBuilder::default()
+    }
+
+    /// Whether this message may reach the agent. It never fails: trouble is [`Decision::Unavailable`], and then nobody
+    /// is let in.
+    pub async fn admit(&self, message: &InboundMessage) -> Decision {
+        self.account(&message.account).decide(message).await
+    }
+
+    /// The same answer without a future, where no I/O is needed: for a known sender, a stranger who is pending, and
+    /// full slots, as long as nothing changed. `None`: ask [`DmGate::admit`].
+    pub fn admit_now(&self, message: &InboundMessage) -> Option<Decision> {
+        let accounts = self.0.accounts.load();
+        self.decide_now(accounts.get(&message.account)?, message)
+    }
+
+    /// A handle on one account.
+    #[must_use]
+    pub fn account(&self, key: &AccountKey) -> AccountHandle {
+        AccountHandle { gate: self.clone(), account: self.entry(key) }
+    }
+
+    /// The store behind the gate.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.0.store
+    }
+
+    /// The gate's clock.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.world.clock
+    }
+
+    /// The policy of an account, as it is now.
+    #[must_use]
+    pub fn policy_of(&self, key: &AccountKey) -> AccountPolicy {
+        self.entry(key).policy.load().given.clone()
+    }
+
+    /// Puts new policies in force, from the next message on. Accounts that are not named get `fallback`.
+    pub fn set_policies(
+        &self,
+        policies: impl IntoIterator<Item = (AccountKey, AccountPolicy)>,
+        fallback: AccountPolicy,
+    ) {
+        let mut policies: HashMap<AccountKey, AccountPolicy> = policies.into_iter().collect();
+        let _changing = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut accounts = (**self.0.accounts.load()).clone();
+        for (key, account) in &accounts {
+            account
+                .policy
+                .store(Arc::new(Policy::new(policies.remove(key).unwrap_or_else(|| fallback.clone()))));
+        }
+        for (key, policy) in policies {
+            accounts.insert(key.clone(), Arc::new(Account::new(key, policy)));
+        }
+        self.0.fallback.store(Arc::new(fallback));
+        self.0.accounts.store(Arc::new(accounts));
+    }
+
+    /// Puts a new pairing message in force.
+    pub fn set_reply(&self, reply: ReplyTemplate) {
+        self.0.reply.store(Arc::new(reply));
+    }
+
+    /// The ready text that the sender of this request gets.
+    #[must_use]
+    pub fn reply_for(&self, account: &AccountKey, request: &Request) -> String {
+        self.0.reply.load().render(account, request, self.0.world.clock.now())
+    }
+
+    fn entry(&self, key: &AccountKey) -> Arc<Account> {
+        if let Some(account) = self.0.accounts.load().get(key) {
+            return Arc::clone(account);
+        }
+        let _changing = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut accounts = (**self.0.accounts.load()).clone();
+        let fallback = || Arc::new(Account::new(key.clone(), (**self.0.fallback.load()).clone()));
+        let account = Arc::clone(accounts.entry(key.clone()).or_insert_with(fallback));
+        self.0.accounts.store(Arc::new(accounts));
+        account
+    }
+
+    fn decide_now(&self, account: &Arc<Account>, message: &InboundMessage) -> Option<Decision> {
+        let policy = account.policy.load();
+        if let Some(reason) = refuse_envelope(message, &policy) {
+            return Some(ignore(reason));
+        }
+        let snapshot = account.fresh(self, &policy)?;
+        match self.weigh(account, message, &policy, &snapshot) {
+            Verdict::Decided(decision) => Some(decision),
+            Verdict::Bind(_) | Verdict::Knock => None,
+        }
+    }
+
+    /// The answer that a state gives, in the order of the decision from `blocked` on.
+    fn weigh(
+        &self,
+        account: &Arc<Account>,
+        message: &InboundMessage,
+        policy: &Policy,
+        snapshot: &Snapshot,
+    ) -> Verdict {
+        Verdict::Decided(match standing(account, &message.sender, policy, snapshot) {
+            Standing::Blocked => ignore(Reason::Blocked),
+            Standing::Unknown(fault) => Decision::Unavailable(fault),
+            Standing::In(reason) => {
+                Decision::Admit(Permit::new(Grant::new(self, account, &message.sender, reason)))
+            }
+            Standing::ByAlias(alias) => return Verdict::Bind(alias),
+            Standing::Stranger if policy.given.dm() != DmPolicy::Pairing => ignore(Reason::NotAllowlisted),
+            Standing::Stranger => return self.weigh_stranger(account, message, policy, snapshot),
+        })
+    }
+
+    // INVARIANT I11: a stranger who is pending, or who meets full slots, costs a look at a few requests: no lock, no
+    // write, nothing that stays.
+    fn weigh_stranger(
+        &self,
+        account: &Account,
+        message: &InboundMessage,
+        policy: &Policy,
+        snapshot: &Snapshot,
+    ) -> Verdict {
+        let now = self.0.world.clock.now();
+        let limits = policy.given.limits();
+        if message.sent_at.is_some_and(|sent_at| sent_at.age_at(now) > limits.max_backlog) {
+            return Verdict::Decided(ignore(Reason::Backlog));
+        }
+        let state = match &snapshot.pending {
+            Ok(state) => state,
+            Err(fault) => return Verdict::Decided(Decision::Unavailable(fault.clone())),
+        };
+        let (sender, source) = (&message.sender, message.source.as_ref());
+        match state.refusal(&Ask { account: account.key.account(), sender, source, limits, now }) {
+            Some(refusal) => Verdict::Decided(ignore(refusal)),
+            None => Verdict::Knock,
+        }
+    }
+
+    // INVARIANT I6: a challenge is made only of a request that the store calls durable.
+    async fn knock(
+        &self,
+        account: &Account,
+        message: &InboundMessage,
+    ) -> Result<Option<Decision>, StoreError> {
+        let name = message.sender.name().map(|name| ("name".to_owned(), crate::message::escape(name)));
+        let knock = Knock {
+            account: account.key.account().clone(),
+            sender: message.sender.clone(),
+            route: message.route.clone(),
+            source: message.source.clone(),
+            meta: name.into_iter().collect(),
+            limits: *account.policy.load().given.limits(),
+        };
+        Ok(match self.0.store.knock(account.key.channel(), knock).await? {
+            Knocked::Issued(request) => Some(Decision::Challenge(Challenge {
+                reply: self.reply_for(&account.key, &request),
+                expires_at: request.expires_at(),
+                request: request.request,
+                code: request.code,
+                route: message.route.clone(),
+            })),
+            Knocked::Refused(reason) => Some(ignore(reason)),
+            // In or blocked meanwhile: look again.
+            Knocked::Changed => None,
+        })
+    }
+}
+
+impl AccountHandle {
+    /// As [`DmGate::admit`].
+    pub async fn admit(&self, message: &InboundMessage) -> Decision {
+        if message.account == self.account.key {
+            self.decide(message).await
+        } else {
+            self.gate.admit(message).await
+        }
+    }
+
+    /// As [`DmGate::admit_now`].
+    pub fn admit_now(&self, message: &InboundMessage) -> Option<Decision> {
+        if message.account == self.account.key {
+            self.gate.decide_now(&self.account, message)
+        } else {
+            self.gate.admit_now(message)
+        }
+    }
+
+    async fn decide(&self, message: &InboundMessage) -> Decision {
+        let decision = match self.gate.decide_now(&self.account, message) {
+            Some(decision) => decision,
+            None => self.decide_slowly(message).await,
+        };
+        observe::decided(message, &decision);
+        decision
+    }
+
+    /// Reads what changed, and does the transactions. Each round rests on a state that existed after the message came;
+    /// another is needed only when someone changed it meanwhile.
+    async fn decide_slowly(&self, message: &InboundMessage) -> Decision {
+        let (gate, account) = (&self.gate, &self.account);
+        for _ in 0..ROUNDS {
+            let snapshot = account.load(gate).await;
+            let verdict = gate.weigh(account, message, &account.policy.load(), &snapshot);
+            let outcome = match verdict {
+                Verdict::Decided(decision) => return decision,
+                Verdict::Bind(alias) => {
+                    let primary = message.sender.primary();
+                    gate.0.store.bind(&account.key, &alias, primary).await.map(|_| None)
+                }
+                Verdict::Knock => gate.knock(account, message).await,
+            };
+            match outcome {
+                Ok(Some(decision)) => return decision,
+                Ok(None) => {}
+                Err(error) => return Decision::Unavailable(error.into()),
+            }
+        }
+        Decision::Unavailable(Fault::locked("the state changed again and again while it was read; try again"))
+    }
+}
+
+/// What needs no state: the envelope, the conversation, and accounts that take nothing.
+// INVARIANT I14: what is unverified, ours, a bot's or no message changes nothing and gets no reply.
+// INVARIANT I16: what is not provably one-to-one is refused before any list is looked at.
+fn refuse_envelope(message: &InboundMessage, policy: &Policy) -> Option<Reason> {
+    if message.authenticity != Authenticity::Verified || message.sender.strength() == Strength::Mutable {
+        Some(Reason::Unverified)
+    } else if message.origin == Origin::Own {
+        Some(Reason::OwnMessage)
+    } else if message.origin == Origin::Bot {
+        Some(Reason::Bot)
+    } else if !message.event.acts() {
+        Some(Reason::NotAMessage)
+    } else if message.conversation != Conversation::Direct {
+        Some(Reason::NotDirect)
+    } else {
+        (policy.given.dm() == DmPolicy::Disabled).then_some(Reason::Disabled)
+    }
+}
+
+/// Whether the sender is in: blocks beat everything, then lists, then `open`.
+fn standing(account: &Account, sender: &Sender, policy: &Policy, snapshot: &Snapshot) -> Standing {
+    let (blocked, record) = match &snapshot.record {
+        Ok((blocked, record)) => (blocked, record),
+        Err(fault) => return Standing::Unknown(fault.clone()),
+    };
+    if sender.ids().any(|id| blocked.contains(id)) {
+        return Standing::Blocked;
+    }
+    // INVARIANT I7: an answer that needs a file which can't be trusted is no admission.
+    let approved = match &snapshot.allowed {
+        _ if policy.given.dm() == DmPolicy::Allowlist => None,
+        Ok(approved) => Some(approved),
+        Err(fault) => return Standing::Unknown(fault.clone()),
+    };
+    let is_listed =
+        |id: &SenderId| policy.listed.contains(id) || approved.is_some_and(|ids| ids.contains(id));
+    if is_listed(sender.primary()) {
+        return Standing::In(Reason::Allowlisted);
+    }
+    for alias in sender.aliases().iter().filter(|alias| is_listed(alias)) {
+        // INVARIANT I15: an alias lets in only the primary id that is remembered behind it.
+        match record.primary_behind(account.key.account(), alias) {
+            Some(primary) if primary == sender.primary().as_str() => {
+                return Standing::In(Reason::Allowlisted);
+            }
+            Some(_) => {}
+            None => return Standing::ByAlias(alias.clone()),
+        }
+    }
+    let is_open = policy.given.dm() == DmPolicy::Open && policy.given.everyone();
+    if is_open { Standing::In(Reason::Open) } else { Standing::Stranger }
+}
+
+fn ignore(reason: Reason) -> Decision {
+    Decision::Ignore(Refusal { reason })
+}
+
+impl fmt::Debug for DmGate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DmGate")
+    }
+}

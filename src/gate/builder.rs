@@ -1,0 +1,106 @@
+//! How a gate is put together.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+
+use super::account::Account;
+use super::{DmGate, Shared};
+use crate::clock::{Clock, Entropy, World};
+use crate::message::AccountKey;
+use crate::policy::{AccountPolicy, DmPolicy};
+use crate::reply::ReplyTemplate;
+use crate::store::{MemoryStore, Store};
+
+/// Collects what a gate is made of. Each part has a default.
+#[derive(Default)]
+pub struct DmGateBuilder {
+    store: Option<Arc<dyn Store>>,
+    world: World,
+    reply: ReplyTemplate,
+    fallback: AccountPolicy,
+    policies: HashMap<AccountKey, AccountPolicy>,
+}
+
+impl DmGateBuilder {
+    /// Where state lives; by default a [`MemoryStore`], which forgets when the process ends.
+    #[must_use]
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// As [`DmGateBuilder::store`], of a store that is shared.
+    #[must_use]
+    pub fn shared_store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// What accounts do that have no policy of their own, with nobody listed.
+    #[must_use]
+    pub fn policy(mut self, policy: DmPolicy) -> Self {
+        self.fallback = AccountPolicy::of(policy);
+        self
+    }
+
+    /// What accounts do that have no policy of their own.
+    #[must_use]
+    pub fn fallback(mut self, policy: AccountPolicy) -> Self {
+        self.fallback = policy;
+        self
+    }
+
+    /// The policy of one account.
+    #[must_use]
+    pub fn account(mut self, key: AccountKey, policy: AccountPolicy) -> Self {
+        self.policies.insert(key, policy);
+        self
+    }
+
+    /// The pairing message.
+    #[must_use]
+    pub fn reply(mut self, reply: ReplyTemplate) -> Self {
+        self.reply = reply;
+        self
+    }
+
+    /// Where time comes from.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.world.clock = Arc::new(clock);
+        self
+    }
+
+    /// Where codes come from.
+    #[must_use]
+    pub fn entropy(mut self, entropy: impl Entropy) -> Self {
+        self.world.entropy = Arc::new(entropy);
+        self
+    }
+
+    /// Time and randomness together, as stores take them.
+    #[must_use]
+    pub fn world(mut self, world: World) -> Self {
+        self.world = world;
+        self
+    }
+
+    /// The gate.
+    #[must_use]
+    pub fn build(self) -> DmGate {
+        let accounts = self.policies.into_iter().map(|(key, policy)| {
+            let account = Arc::new(Account::new(key.clone(), policy));
+            (key, account)
+        });
+        DmGate(Arc::new(Shared {
+            store: self.store.unwrap_or_else(|| Arc::new(MemoryStore::new(self.world.clone()))),
+            reply: ArcSwap::from_pointee(self.reply),
+            fallback: ArcSwap::from_pointee(self.fallback),
+            accounts: ArcSwap::from_pointee(accounts.collect()),
+            changing: Mutex::new(()),
+            world: self.world,
+        }))
+    }
+}

@@ -1,0 +1,365 @@
+//! Ids: they can only be built valid and in their one canonical form.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::channel::Known;
+
+/// A chat platform, as `telegram`: lower-case ASCII, `[a-z][a-z0-9_-]{0,63}`.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ChannelId(Arc<str>);
+
+/// One of our accounts on a platform, as `default`: `[a-z0-9._@-]`, 1 to 64 bytes, lower-cased.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AccountId(Arc<str>);
+
+/// An account of a channel: the scope of every allowlist, block, hour and verdict.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AccountKey {
+    channel: ChannelId,
+    account: AccountId,
+}
+
+/// A stable id of a sender on a platform: 1 to 256 bytes, no control or bidi characters, in the form in which the
+/// channel's ids are written in the shared files.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SenderId(Arc<str>);
+
+/// Why a text is not an id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    /// Nothing, or nothing but blanks.
+    #[error("an id must not be empty")]
+    Empty,
+    /// More bytes than an id may have.
+    #[error("an id has at most {limit} bytes, this one has {length}")]
+    TooLong {
+        /// Bytes given.
+        length: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// A control, bidi or invisible character.
+    #[error("an id must not hold the character U+{0:04X}; type the plain id")]
+    Character(u32),
+    /// Blanks around it.
+    #[error("an id must not begin or end with a blank")]
+    Blank,
+    /// Not what the channel's ids look like.
+    #[error("`{id}` is not an id of `{channel}`: {expected}")]
+    Form {
+        /// The channel.
+        channel: String,
+        /// What was given, escaped.
+        id: String,
+        /// What an id of the channel looks like.
+        expected: &'static str,
+    },
+    /// Not a channel name.
+    #[error(
+        "`{0}` is not a channel: a channel is a lower-case word of letters, digits, `-` and `_`, as `telegram`"
+    )]
+    Channel(String),
+    /// Not an account id.
+    #[error("`{0}` is not an account id: use 1 to 64 of the characters a-z 0-9 . _ @ - and no `..`")]
+    Account(String),
+    /// Two names that would share a file on disk.
+    #[error(
+        "account `{account}` of `{channel}` would share its file with channel `{other}`; choose another account id"
+    )]
+    Collision {
+        /// The channel.
+        channel: String,
+        /// The account.
+        account: String,
+        /// The channel whose file it is.
+        other: String,
+    },
+}
+
+// === impl ChannelId ===
+
+impl ChannelId {
+    /// Parses a channel name; blanks around it and upper case are forgiven.
+    ///
+    /// # Errors
+    /// [`IdError::Channel`] for anything that is not a plain word.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        let name = text.trim().to_ascii_lowercase();
+        let mut letters = name.bytes();
+        let head = letters.next().is_some_and(|byte| byte.is_ascii_lowercase());
+        let tail =
+            letters.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte));
+        if head && tail && name.len() <= 64 {
+            Ok(Self(name.into()))
+        } else {
+            Err(IdError::Channel(escape(text)))
+        }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+// === impl AccountId ===
+
+impl AccountId {
+    /// The account that is meant when none is named.
+    #[must_use]
+    pub fn default_account() -> Self {
+        Self("default".into())
+    }
+
+    /// Parses an account id; blanks around it and upper case are forgiven.
+    ///
+    /// # Errors
+    /// [`IdError::Account`]: path-like ids (`../x`, `a/b`, `a:b`) among others, since they become file names.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        let name = text.trim().to_ascii_lowercase();
+        let plain = name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._@-".contains(&byte));
+        // `..` and a lone `_` are what the established system turns other names into (see `store/file/names.rs`).
+        if plain && !name.is_empty() && name.len() <= 64 && !name.contains("..") && name != "_" && name != "."
+        {
+            Ok(Self(name.into()))
+        } else {
+            Err(IdError::Account(escape(text)))
+        }
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this is the default account.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        &*self.0 == "default"
+    }
+}
+
+// === impl AccountKey ===
+
+impl AccountKey {
+    /// An account of a channel.
+    ///
+    /// # Errors
+    /// [`IdError::Collision`] if its file would be another known channel's: account `talk` of a channel `nextcloud`
+    /// would be `nextcloud-talk`'s default account.
+    // INVARIANT I8: ids that would share a file name are refused, never merged.
+    pub fn new(channel: ChannelId, account: AccountId) -> Result<Self, IdError> {
+        let stem = format!("{channel}-{account}");
+        for known in Known::all() {
+            let shares = stem == known.name
+                || (stem.len() > known.name.len()
+                    && known.name.len() > channel.as_str().len()
+                    && stem.starts_with(known.name)
+                    && stem.as_bytes().get(known.name.len()) == Some(&b'-'));
+            if shares {
+                return Err(IdError::Collision {
+                    channel: channel.to_string(),
+                    account: account.to_string(),
+                    other: known.name.to_owned(),
+                });
+            }
+        }
+        Ok(Self { channel, account })
+    }
+
+    /// Parses both names.
+    ///
+    /// # Errors
+    /// As [`ChannelId::parse`], [`AccountId::parse`] and [`AccountKey::new`].
+    pub fn parse(channel: &str, account: &str) -> Result<Self, IdError> {
+        Self::new(ChannelId::parse(channel)?, AccountId::parse(account)?)
+    }
+
+    /// The default account of a channel.
+    #[must_use]
+    pub fn default_of(channel: ChannelId) -> Self {
+        Self { channel, account: AccountId::default_account() }
+    }
+
+    /// The channel.
+    #[must_use]
+    pub fn channel(&self) -> &ChannelId {
+        &self.channel
+    }
+
+    /// The account.
+    #[must_use]
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+}
+
+// === impl SenderId ===
+
+impl SenderId {
+    /// The longest id, in bytes.
+    pub const MAX_BYTES: usize = 256;
+
+    /// An id as the platform itself gives it. Nothing is stripped from it, so no id can pose as another.
+    ///
+    /// # Errors
+    /// [`IdError`] if it is empty, over-long, holds control, bidi or invisible characters, or is not in the channel's form.
+    // INVARIANT I15: ids are compared whole, in one canonical form; no prefix, suffix, glob or case trick matches.
+    pub fn parse(channel: &ChannelId, id: &str) -> Result<Self, IdError> {
+        check_text(id)?;
+        match Known::of(channel).map(|known| (known.canonical(id), known.expected())) {
+            None => Ok(Self(id.into())),
+            Some((Some(canonical), _)) => Ok(Self(canonical.as_ref().into())),
+            Some((None, expected)) => {
+                Err(IdError::Form { channel: channel.to_string(), id: escape(id), expected })
+            }
+        }
+    }
+
+    /// An id as people type it and as files hold it: the established prefixes (`tg:`, `user:` …) are stripped first.
+    ///
+    /// # Errors
+    /// As [`SenderId::parse`].
+    pub fn parse_entry(channel: &ChannelId, text: &str) -> Result<Self, IdError> {
+        let text = text.trim();
+        check_text(text)?;
+        match Known::of(channel) {
+            None => Self::parse(channel, text),
+            Some(known) => Self::parse(channel, &known.strip(text)),
+        }
+    }
+
+    /// An id that our own record holds: it was parsed before it was written.
+    pub(crate) fn from_record(text: &str) -> Option<Self> {
+        check_text(text).is_ok().then(|| Self(text.into()))
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Escapes what strangers chose, for errors and listings: one line, no control, bidi or invisible characters.
+#[must_use]
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (count, letter) in text.chars().enumerate() {
+        if count == 80 {
+            out.push('…');
+            break;
+        }
+        if is_unprintable(letter) { out.extend(letter.escape_unicode()) } else { out.push(letter) }
+    }
+    out
+}
+
+fn check_text(id: &str) -> Result<(), IdError> {
+    if id.trim().is_empty() {
+        return Err(IdError::Empty);
+    }
+    if id.len() > SenderId::MAX_BYTES {
+        return Err(IdError::TooLong { length: id.len(), limit: SenderId::MAX_BYTES });
+    }
+    if let Some(letter) = id.chars().find(|letter| is_unprintable(*letter)) {
+        return Err(IdError::Character(letter.into()));
+    }
+    if id.trim() != id { Err(IdError::Blank) } else { Ok(()) }
+}
+
+/// Control characters, bidi controls (UAX #9), zero-width and other invisible format characters, line separators.
+fn is_unprintable(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+macro_rules! shows_as_text {
+    ($($name:ident),*) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", &*self.0)
+            }
+        }
+    )*};
+}
+
+shows_as_text!(ChannelId, AccountId, SenderId);
+
+impl fmt::Display for AccountKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.channel, self.account)
+    }
+}
+
+impl fmt::Debug for AccountKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn channel(name: &str) -> ChannelId {
+        ChannelId::parse(name).unwrap()
+    }
+
+    #[test]
+    fn i15_ids_hold_nothing_invisible() {
+        let custom = channel("custom");
+        for bad in
+            ["", " ", "a\u{0}", "a\nb", "\u{202e}abc", "a\u{200b}", " a", "a ", "a\u{feff}", "\u{2066}x"]
+        {
+            assert!(SenderId::parse(&custom, bad).is_err(), "{bad:?}");
+        }
+        assert!(SenderId::parse(&custom, &"x".repeat(256)).is_ok());
+        assert_eq!(
+            SenderId::parse(&custom, &"x".repeat(257)),
+            Err(IdError::TooLong { length: 257, limit: 256 })
+        );
+        assert!(SenderId::parse(&custom, &"é".repeat(129)).is_err(), "the limit is in bytes");
+    }
+
+    #[test]
+    fn i8_names_that_share_a_file_are_refused() {
+        for bad in
+            ["../x", "a/b", "a:b", "a\\b", "", " ", "..", "_", ".", "a\u{0}b", "ü", "a b", &"x".repeat(65)]
+        {
+            assert!(AccountId::parse(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(AccountId::parse(" Work.1@x ").unwrap().as_str(), "work.1@x");
+        assert!(matches!(AccountKey::parse("nextcloud", "talk"), Err(IdError::Collision { .. })));
+        assert!(matches!(AccountKey::parse("nextcloud", "talk-work"), Err(IdError::Collision { .. })));
+        assert!(AccountKey::parse("nextcloud", "talker").is_ok());
+        assert!(AccountKey::parse("nextcloud-talk", "talk").is_ok());
+        assert!(AccountKey::parse("telegram", "nextcloud-talk").is_ok());
+    }
+
+    #[test]
+    fn channels_are_plain_words() {
+        assert_eq!(channel(" Telegram ").as_str(), "telegram");
+        for bad in ["", "1a", "-a", "a b", "a/b", "..", "ä", &"x".repeat(65)] {
+            assert!(ChannelId::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn what_strangers_chose_is_escaped() {
+        assert_eq!(escape("a\u{1b}[31m\u{202e}b"), "a\\u{1b}[31m\\u{202e}b");
+        assert_eq!(escape(&"x".repeat(100)).chars().count(), 81);
+    }
+}

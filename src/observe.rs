@@ -1,0 +1,42 @@
+//! What the gate says to the operator's log: who was let in or not, and why. Never a code, and of strangers' ids only
+//! the ends.
+
+use std::fmt;
+
+use crate::decision::{Decision, Reason};
+use crate::message::{InboundMessage, SenderId};
+
+/// A stranger's id for the log: its first two and last two characters.
+#[derive(Clone, Copy)]
+pub struct Shortened<'a>(pub &'a SenderId);
+
+impl fmt::Display for Shortened<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.as_str();
+        let count = text.chars().count();
+        if count < 7 {
+            return f.write_str("…");
+        }
+        let head: String = text.chars().take(2).collect();
+        let tail: String = text.chars().skip(count - 2).collect();
+        write!(f, "{head}…{tail}")
+    }
+}
+
+/// One decision. Refusals are quiet: a flood of strangers must not become a flood of lines.
+pub(crate) fn decided(message: &InboundMessage, decision: &Decision) {
+    let (account, sender) = (&message.account, Shortened(message.sender.primary()));
+    match decision {
+        Decision::Admit(_) => tracing::debug!(%account, reason = %decision.reason(), "admitted"),
+        Decision::Challenge(challenge) => {
+            tracing::info!(%account, %sender, request = %challenge.request, "a new sender gets a code");
+        }
+        Decision::Ignore(refusal) if refusal.reason == Reason::PendingFull => {
+            tracing::debug!(%account, %sender, "ignored: all slots are taken; see `dmgate pairing list`");
+        }
+        Decision::Ignore(refusal) => tracing::debug!(%account, %sender, reason = %refusal.reason, "ignored"),
+        Decision::Unavailable(fault) => {
+            tracing::error!(%account, reason = %fault.reason(), "nobody is let in: {fault}; see `dmgate doctor`");
+        }
+    }
+}

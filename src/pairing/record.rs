@@ -1,0 +1,401 @@
+//! Our own record of one channel: hours used, what is to be sent, primaries behind aliases, blocks, wrong guesses.
+//!
+//! It is the sum of its entries; a store keeps the entries, this module says what they add up to.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::code::RequestId;
+use crate::clock::Timestamp;
+use crate::message::{AccountId, ReplyRoute, SenderId, Source};
+use crate::policy::HOUR;
+
+/// One line of the record. Ids are kept as text: they were parsed before they were written.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Entry {
+    /// We made a code: the sender's hour begins, and the code is to be sent.
+    Issued {
+        /// The hour.
+        hour: Hour,
+    },
+    /// An hour, of a request that another program made, or with a stamp that was moved.
+    Hour {
+        /// The hour.
+        hour: Hour,
+    },
+    /// A text is to be sent.
+    Queued {
+        /// The sending.
+        send: Send,
+    },
+    /// A sending made a step.
+    Sending {
+        /// Of which request.
+        request: RequestId,
+        /// Of which text.
+        what: SendKind,
+        /// The step.
+        step: SendStep,
+    },
+    /// A request was decided: its code is not sent any more.
+    Closed {
+        /// Which.
+        request: RequestId,
+    },
+    /// The primary id behind a listed alias.
+    Bound {
+        /// The account.
+        account: String,
+        /// The listed alias.
+        entry: String,
+        /// The only primary id that it lets in.
+        primary: String,
+    },
+    /// A listed alias lets in whoever holds it next.
+    Unbound {
+        /// The account.
+        account: String,
+        /// The listed alias.
+        entry: String,
+    },
+    /// A sender is blocked.
+    Blocked {
+        /// The account.
+        account: String,
+        /// The sender.
+        id: String,
+    },
+    /// A sender is not blocked any more.
+    Unblocked {
+        /// The account.
+        account: String,
+        /// The sender.
+        id: String,
+    },
+    /// Wrong codes in a row through remote surfaces.
+    Guesses {
+        /// How many.
+        wrong: u32,
+        /// Until when codes don't work, in Unix milliseconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        locked_until: Option<i64>,
+    },
+}
+
+/// A code was given to a sender.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Hour {
+    /// The request.
+    pub request: RequestId,
+    /// The account.
+    pub account: String,
+    /// Primary id, then aliases.
+    pub ids: Vec<String>,
+    /// When the code was made, Unix milliseconds by the clock of then.
+    pub at: i64,
+    /// How long the code works, milliseconds.
+    pub ttl: u64,
+    /// From when the hour is counted if `at` lay in the future when it was first seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<i64>,
+    /// The way to the sender, if we know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<ReplyRoute>,
+}
+
+/// A text on its way to a sender.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Send {
+    /// The request that it belongs to.
+    pub request: RequestId,
+    /// The account.
+    pub account: String,
+    /// What it is.
+    pub what: SendKind,
+    /// The sender's primary id.
+    pub to: String,
+    /// The way; without it the adapter finds one from the sender's id, if it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<ReplyRoute>,
+    /// Tries whose outcome is not known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unknown: u32,
+    /// A try has begun and not ended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub trying: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+/// Which text.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SendKind {
+    /// The pairing code.
+    Challenge,
+    /// "You are in."
+    Notice,
+}
+
+/// What happened to a sending.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SendStep {
+    /// A try begins.
+    Try,
+    /// It arrived.
+    Sent,
+    /// It definitely did not arrive; try again.
+    Failed,
+    /// Whether it arrived is not known.
+    Unknown,
+    /// It will not be tried again.
+    GivenUp,
+}
+
+/// What the entries add up to.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Record {
+    /// Codes given within the last hour.
+    pub hours: Vec<Hour>,
+    /// Texts to be sent.
+    pub sends: Vec<Send>,
+    /// Primaries behind listed aliases: (account, entry, primary).
+    pub bindings: Vec<(String, String, String)>,
+    /// Blocked senders: (account, id).
+    pub blocks: Vec<(String, String)>,
+    /// Wrong codes in a row through remote surfaces.
+    pub wrong: u32,
+    /// Until when codes don't work through remote surfaces.
+    pub locked_until: Option<Timestamp>,
+}
+
+impl Record {
+    /// Adds one entry. Entries that refer to nothing change nothing.
+    pub fn apply(&mut self, entry: &Entry) {
+        match entry.clone() {
+            Entry::Issued { hour } => {
+                self.put_send(Send::of(&hour, SendKind::Challenge));
+                self.put_hour(hour);
+            }
+            Entry::Hour { hour } => self.put_hour(hour),
+            Entry::Queued { send } => self.put_send(send),
+            Entry::Sending { request, what, step } => self.step(&request, what, step),
+            Entry::Closed { request } => {
+                self.sends.retain(|send| send.request != request || send.what != SendKind::Challenge);
+            }
+            Entry::Bound { account, entry, primary } => {
+                self.unbind(&account, &entry);
+                self.bindings.push((account, entry, primary));
+            }
+            Entry::Unbound { account, entry } => self.unbind(&account, &entry),
+            Entry::Blocked { account, id } => {
+                if !self.blocks.iter().any(|block| block.0 == account && block.1 == id) {
+                    self.blocks.push((account, id));
+                }
+            }
+            Entry::Unblocked { account, id } => {
+                self.blocks.retain(|block| block.0 != account || block.1 != id);
+            }
+            Entry::Guesses { wrong, locked_until } => {
+                self.wrong = wrong;
+                self.locked_until = locked_until.map(Timestamp::from_millis);
+            }
+        }
+    }
+
+    /// The fewest entries that add up to this record, without what no rule asks for any more at `now`.
+    #[must_use]
+    pub fn entries(&self, now: Timestamp) -> Vec<Entry> {
+        let blocks = self.blocks.iter().cloned().map(|(account, id)| Entry::Blocked { account, id });
+        let bound = |(account, entry, primary)| Entry::Bound { account, entry, primary };
+        let bindings = self.bindings.iter().cloned().map(bound);
+        let hours = self.hours.iter().filter(|hour| hour.counts_at(now)).cloned();
+        let sends = self.sends.iter().cloned();
+        let mut entries: Vec<Entry> = blocks.chain(bindings).collect();
+        if self.wrong > 0 || self.locked_until.is_some() {
+            let locked_until = self.locked_until.map(Timestamp::as_millis);
+            entries.push(Entry::Guesses { wrong: self.wrong, locked_until });
+        }
+        entries.extend(hours.map(|hour| Entry::Hour { hour }));
+        entries.extend(sends.map(|send| Entry::Queued { send }));
+        entries
+    }
+
+    /// The hour of a request.
+    #[must_use]
+    pub fn hour_of(&self, request: &RequestId) -> Option<&Hour> {
+        self.hours.iter().find(|hour| hour.request == *request)
+    }
+
+    /// The primary id that is remembered behind a listed alias.
+    #[must_use]
+    pub fn primary_behind(&self, account: &AccountId, entry: &SenderId) -> Option<&str> {
+        let mut bound = self.bindings.iter();
+        bound
+            .find(|b| b.0 == account.as_str() && b.1 == entry.as_str())
+            .map(|(_, _, primary)| primary.as_str())
+    }
+
+    fn put_hour(&mut self, hour: Hour) {
+        self.hours.retain(|other| other.request != hour.request);
+        self.hours.push(hour);
+    }
+
+    fn put_send(&mut self, send: Send) {
+        self.sends.retain(|other| other.request != send.request || other.what != send.what);
+        self.sends.push(send);
+    }
+
+    fn unbind(&mut self, account: &str, entry: &str) {
+        self.bindings.retain(|bound| bound.0 != account || bound.1 != entry);
+    }
+
+    // INVARIANT I6: after a known success nothing is sent; a try that began and did not end has an unknown outcome.
+    fn step(&mut self, request: &RequestId, what: SendKind, step: SendStep) {
+        if matches!(step, SendStep::Sent | SendStep::GivenUp) {
+            self.sends.retain(|send| send.request != *request || send.what != what);
+            return;
+        }
+        for send in self.sends.iter_mut().filter(|send| send.request == *request && send.what == what) {
+            match step {
+                SendStep::Try => {
+                    send.unknown += u32::from(send.trying);
+                    send.trying = true;
+                }
+                SendStep::Unknown => {
+                    send.unknown += 1;
+                    send.trying = false;
+                }
+                SendStep::Failed | SendStep::Sent | SendStep::GivenUp => send.trying = false,
+            }
+        }
+    }
+}
+
+impl Send {
+    /// A text to the sender of a request, not tried yet.
+    #[must_use]
+    pub fn of(hour: &Hour, what: SendKind) -> Self {
+        Self {
+            request: hour.request.clone(),
+            account: hour.account.clone(),
+            what,
+            to: hour.ids.first().cloned().unwrap_or_default(),
+            route: hour.route.clone(),
+            unknown: 0,
+            trying: false,
+        }
+    }
+}
+
+impl Hour {
+    /// How long its code works.
+    #[must_use]
+    pub fn ttl(&self) -> Duration {
+        Duration::from_millis(self.ttl)
+    }
+
+    /// Whether the hour still runs at `now`: a new code needs strictly more than 3,600 seconds.
+    ///
+    /// A stamp later than now (a clock that ran ahead) counts from when it was first seen; the original stamp counts
+    /// again when the clock reaches it, so that a clock that steps back and forth opens no gap.
+    // INVARIANT I2: two codes of one sender are at least one hour apart, also when the clock steps backwards.
+    #[must_use]
+    pub fn counts_at(&self, now: Timestamp) -> bool {
+        let within = |from: i64| {
+            let from = Timestamp::from_millis(from);
+            from <= now && from.age_at(now) <= HOUR
+        };
+        let ahead = self.at > now.as_millis();
+        match self.from {
+            None => ahead || within(self.at),
+            Some(from) => from > now.as_millis() || within(from) || within(self.at),
+        }
+    }
+
+    /// Whether its stamp has to be moved: it lies ahead, and no earlier moment stands in for it.
+    #[must_use]
+    pub fn is_ahead_of(&self, now: Timestamp) -> bool {
+        self.from.unwrap_or(self.at) > now.as_millis()
+    }
+}
+
+/// A request's source, where one limits requests.
+pub(super) fn same_source(one: Option<&Source>, other: Option<&Source>) -> bool {
+    matches!((one, other), (Some(one), Some(other)) if one == other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hour(at: i64, from: Option<i64>) -> Hour {
+        let (request, ids) = (RequestId::from_text("r"), vec!["1".into()]);
+        Hour { request, account: "default".into(), ids, at, ttl: 3_600_000, from, route: None }
+    }
+
+    const H: i64 = 3_600_000;
+
+    #[test]
+    fn i2_an_hour_is_strict_and_survives_clock_steps() {
+        let at = |millis| Timestamp::from_millis(millis);
+        assert!(hour(0, None).counts_at(at(H)));
+        assert!(!hour(0, None).counts_at(at(H + 1)));
+        // The clock stepped back by two hours: counted from when it was seen there …
+        let moved = hour(2 * H, Some(0));
+        assert!(moved.counts_at(at(H)) && !moved.counts_at(at(H + 1)));
+        // … and, when the clock is right again, from the original stamp.
+        assert!(moved.counts_at(at(2 * H)) && moved.counts_at(at(3 * H)) && !moved.counts_at(at(3 * H + 1)));
+        assert!(hour(2 * H, None).counts_at(at(0)) && hour(2 * H, None).is_ahead_of(at(0)));
+    }
+
+    #[test]
+    fn a_record_is_the_sum_of_its_entries() {
+        let mut record = Record::default();
+        let bind =
+            |primary: &str| Entry::Bound { account: "a".into(), entry: "+4".into(), primary: primary.into() };
+        for entry in [
+            Entry::Issued { hour: hour(0, None) },
+            Entry::Blocked { account: "a".into(), id: "9".into() },
+            Entry::Blocked { account: "a".into(), id: "9".into() },
+            bind("p"),
+            bind("q"),
+            Entry::Guesses { wrong: 2, locked_until: None },
+        ] {
+            record.apply(&entry);
+        }
+        let mut again = Record::default();
+        for entry in record.entries(Timestamp::from_millis(1)) {
+            let text = serde_json::to_string(&entry).unwrap();
+            again.apply(&serde_json::from_str(&text).unwrap());
+        }
+        assert_eq!(record, again);
+        assert_eq!(record.bindings.len(), 1);
+        assert_eq!(record.blocks.len(), 1);
+        assert!(
+            record.entries(Timestamp::from_millis(2 * H)).iter().all(|e| !matches!(e, Entry::Hour { .. }))
+        );
+    }
+
+    #[test]
+    fn i6_a_try_that_never_ended_is_unknown() {
+        let mut record = Record::default();
+        let request = RequestId::from_text("r");
+        record.apply(&Entry::Queued { send: Send::of(&hour(0, None), SendKind::Challenge) });
+        let step = |step| Entry::Sending { request: request.clone(), what: SendKind::Challenge, step };
+        record.apply(&step(SendStep::Try));
+        record.apply(&step(SendStep::Failed));
+        assert_eq!(record.sends[0].unknown, 0);
+        record.apply(&step(SendStep::Try));
+        record.apply(&step(SendStep::Try));
+        assert_eq!(record.sends[0].unknown, 1);
+        record.apply(&step(SendStep::Sent));
+        assert!(record.sends.is_empty());
+    }
+}
