@@ -1,0 +1,55 @@
+//! JSON over HTTP, as the WebDriver and the Telegram emulator speak it.
+
+use serde_json::Value;
+use ureq::Agent;
+
+use crate::process::PATIENCE;
+
+/// A client for one peer.
+#[derive(Debug)]
+pub(crate) struct JsonClient {
+    base: String,
+    agent: Agent,
+}
+
+impl JsonClient {
+    /// `base` is the URL that every path is appended to.
+    pub(crate) fn new(base: String) -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(PATIENCE))
+            // The peers are on loopback, whatever the environment says about proxies.
+            .proxy(None)
+            .build();
+        Self { base, agent: config.new_agent() }
+    }
+
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Value {
+        self.answer(path, self.agent.get(format!("{}{path}", self.base)).call())
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Value {
+        let request =
+            self.agent.post(format!("{}{path}", self.base)).header("content-type", "application/json");
+        self.answer(path, request.send(body.to_string()))
+    }
+
+    /// Ends what `path` names; says whether the peer was there to do it.
+    pub(crate) fn delete(&self, path: &str) -> bool {
+        self.agent.delete(format!("{}{path}", self.base)).call().is_ok()
+    }
+
+    fn answer(&self, path: &str, response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Value {
+        let base = &self.base;
+        let mut response = response.unwrap_or_else(|error| panic!("{base}{path} does not answer: {error}"));
+        // Screenshots are larger than ureq's default of 10 MB may allow on a tall page.
+        let body = response.body_mut().with_config().limit(64 << 20).read_to_string();
+        let body = body.unwrap_or_else(|error| panic!("{base}{path} breaks off: {error}"));
+        serde_json::from_str(&body)
+            .unwrap_or_else(|error| panic!("{base}{path} answers no JSON: {error}: {body}"))
+    }
+}
