@@ -22,7 +22,7 @@ use crate::message::{
     AccountKey, Authenticity, Conversation, InboundMessage, Origin, Sender, SenderId, Strength,
 };
 use crate::observe;
-use crate::pairing::{Ask, Knock, Knocked, Request};
+use crate::pairing::{Ask, Handover, Knock, Knocked, Request};
 use crate::policy::{AccountPolicy, DmPolicy};
 use crate::reply::ReplyTemplate;
 use crate::store::{Snapshot, Store, StoreError};
@@ -83,9 +83,9 @@ impl DmGate {
     }
 
     /// Whether this message may reach the agent. It never fails: trouble is [`Decision::Unavailable`], and then nobody
-    /// is let in.
+    /// is let in. The caller sends a challenge; a [`Pipeline`](crate::Pipeline) does all of that by itself.
     pub async fn admit(&self, message: &InboundMessage) -> Decision {
-        self.account(&message.account).decide(message).await
+        self.account(&message.account).decide(message, Handover::Caller).await
     }
 
     /// The same answer without a future, where no I/O is needed: for a known sender, a stranger who is pending, and
@@ -225,6 +225,7 @@ impl DmGate {
         &self,
         account: &Account,
         message: &InboundMessage,
+        handover: Handover,
     ) -> Result<Option<Decision>, StoreError> {
         let name = message.sender.name().map(|name| ("name".to_owned(), crate::message::escape(name)));
         let knock = Knock {
@@ -234,6 +235,7 @@ impl DmGate {
             source: message.source.clone(),
             meta: name.into_iter().collect(),
             limits: *account.policy.load().given.limits(),
+            handover,
         };
         Ok(match self.0.store.knock(account.key.channel(), knock).await? {
             Knocked::Issued(request) => Some(Decision::Challenge(Challenge {
@@ -254,7 +256,7 @@ impl AccountHandle {
     /// As [`DmGate::admit`].
     pub async fn admit(&self, message: &InboundMessage) -> Decision {
         if message.account == self.account.key {
-            self.decide(message).await
+            self.decide(message, Handover::Caller).await
         } else {
             self.gate.admit(message).await
         }
@@ -269,10 +271,15 @@ impl AccountHandle {
         }
     }
 
-    async fn decide(&self, message: &InboundMessage) -> Decision {
+    /// As [`AccountHandle::admit`] for this account's messages; a code is put into the store's outbox with the request.
+    pub(crate) async fn admit_for_outbox(&self, message: &InboundMessage) -> Decision {
+        self.decide(message, Handover::Outbox).await
+    }
+
+    async fn decide(&self, message: &InboundMessage, handover: Handover) -> Decision {
         let decision = match self.gate.decide_now(&self.account, message) {
             Some(decision) => decision,
-            None => self.decide_slowly(message).await,
+            None => self.decide_slowly(message, handover).await,
         };
         observe::decided(message, &decision);
         decision
@@ -280,7 +287,7 @@ impl AccountHandle {
 
     /// Reads what changed, and does the transactions. Each round rests on a state that existed after the message came;
     /// another is needed only when someone changed it meanwhile.
-    async fn decide_slowly(&self, message: &InboundMessage) -> Decision {
+    async fn decide_slowly(&self, message: &InboundMessage, handover: Handover) -> Decision {
         let (gate, account) = (&self.gate, &self.account);
         for _ in 0..ROUNDS {
             let snapshot = account.load(gate).await;
@@ -291,7 +298,7 @@ impl AccountHandle {
                     let primary = message.sender.primary();
                     gate.0.store.bind(&account.key, &alias, primary).await.map(|_| None)
                 }
-                Verdict::Knock => gate.knock(account, message).await,
+                Verdict::Knock => gate.knock(account, message, handover).await,
             };
             match outcome {
                 Ok(Some(decision)) => return decision,

@@ -120,6 +120,17 @@ pub struct Knock {
     pub meta: Vec<(String, String)>,
     /// The limits of the account.
     pub limits: Limits,
+    /// Who sends the code.
+    pub handover: Handover,
+}
+
+/// Who sends a code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Handover {
+    /// Whoever asked: it counts as sent when it is handed out.
+    Caller,
+    /// The outbox: it is noted beside the request, and sent until it arrived.
+    Outbox,
 }
 
 /// What became of a [`Knock`].
@@ -270,7 +281,7 @@ impl ChannelState {
             account: account.clone(),
             id: knock.sender.primary().clone(),
             aliases: knock.sender.aliases().to_vec(),
-            code: PairingCode::draw(entropy, self.requests.iter().map(|request| &request.code))?,
+            code: PairingCode::draw(entropy, &self.requests.iter().map(|request| &request.code))?,
             created_at: now,
             last_seen_at: now,
             meta: knock.meta.clone(),
@@ -278,8 +289,11 @@ impl ChannelState {
             ttl: limits.code_ttl,
             ours: true,
         };
-        let entry =
-            Entry::Issued { hour: Hour { route: Some(knock.route.clone()), ..hour_of(&request, now) } };
+        let hour = Hour { route: stored(&knock.route), ..hour_of(&request, now) };
+        let entry = match knock.handover {
+            Handover::Outbox => Entry::Issued { hour },
+            Handover::Caller => Entry::Hour { hour },
+        };
         let change = Change { add: Some(request.clone()), entries: vec![entry], ..Change::default() };
         Ok((Knocked::Issued(request), change))
     }
@@ -551,6 +565,11 @@ impl fmt::Display for Surface {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if *self == Self::Local { "local" } else { "remote" })
     }
+}
+
+/// A route as it is kept: one that is too long is not.
+fn stored(route: &ReplyRoute) -> Option<ReplyRoute> {
+    (1..=ReplyRoute::MAX_BYTES).contains(&route.as_str().len()).then(|| route.clone())
 }
 
 fn hour_of(request: &Request, now: Timestamp) -> Hour {

@@ -30,8 +30,8 @@ pub trait Store: std::marker::Send + Sync + 'static {
     /// snapshots. Trouble with a file is in the snapshot, where it costs what it must.
     async fn load(&self, account: &AccountKey) -> Loaded;
 
-    /// Waits until something may have changed. Used to notice notices to send; may return early.
-    async fn changed(&self);
+    /// Waits until the account's revision is another than `since`, by whatever process; may return early.
+    async fn changed(&self, account: &AccountKey, since: Option<u64>);
 
     /// A stranger knocks: the request transaction. Many at once may share one write.
     async fn knock(&self, channel: &ChannelId, knock: Knock) -> Result<Knocked, StoreError>;

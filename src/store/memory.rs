@@ -105,8 +105,14 @@ impl Store for MemoryStore {
         Loaded { revision: Some(self.revision.load(Ordering::SeqCst)), snapshot }
     }
 
-    async fn changed(&self) {
-        self.changed.notified().await;
+    async fn changed(&self, account: &AccountKey, since: Option<u64>) {
+        let notified = self.changed.notified();
+        tokio::pin!(notified);
+        // Registered before the look: a change in between is not missed.
+        notified.as_mut().enable();
+        if self.revision(account) == since {
+            notified.await;
+        }
     }
 
     async fn knock(&self, channel: &ChannelId, knock: Knock) -> Result<Knocked, StoreError> {
