@@ -1,0 +1,204 @@
+//! Every way in which a file of the state changes, durably or not at all.
+
+use std::fs::File;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io::Write as _;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+
+use super::super::fault::{Step, step};
+use super::{Dir, DirError, FileError, Identity, Inspection, Kind};
+
+/// How many names are tried for a temporary file. With 64 random bits the first one is free.
+const NAME_ATTEMPTS: u32 = 4;
+
+/// A name for a file that will not live long, in the one form that [`Dir::sweep`] removes.
+pub(in super::super) fn temp_name(name: &str) -> String {
+    format!("{name}.{:016x}.tmp", RandomState::new().build_hasher().finish())
+}
+
+/// Gives a new file or directory to the owner of the directory that it is in.
+pub(super) fn give(made: impl AsFd, owner: &Inspection) -> rustix::io::Result<()> {
+    rustix::fs::fchown(made, Some(Uid::from_raw(owner.uid)), Some(Gid::from_raw(owner.gid)))
+}
+
+impl Dir {
+    /// Replaces `name` with `bytes`, durably: readers see the old contents or the new, also after a crash.
+    ///
+    /// `before_rename` is the last chance to find that a lock was lost or the file changed; when it fails, nothing
+    /// has happened. The file is *not* examined here: who replaces it has read it first, and found it trusted.
+    /// An error from the last step, the sync of the directory, means that the new contents are visible but perhaps
+    /// not durable; no sync is ever repeated, since a second one may succeed without having written anything.
+    pub(crate) fn replace<E: From<FileError>>(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        before_rename: impl FnOnce() -> Result<(), E>,
+    ) -> Result<Identity, E> {
+        self.check_name(name)?;
+        let temp = Temp::create(self, name)?;
+        temp.fill(bytes)?;
+        before_rename()?;
+        Ok(temp.put_in_place(name)?)
+    }
+
+    /// Appends `bytes` to `name`, which must still have `expected_len` bytes, and makes them durable.
+    ///
+    /// When anything fails, the file is cut back to `expected_len` as far as the disk allows.
+    pub(crate) fn append(&self, name: &str, bytes: &[u8], expected_len: u64) -> Result<Identity, FileError> {
+        let Some(file) = self.open_file(name, OFlags::WRONLY | OFlags::APPEND)? else {
+            return Err(FileError::Missing { path: self.at(name) });
+        };
+        let facts = self.trusted(name, &file)?;
+        let found = facts.identity.size;
+        if found != expected_len {
+            return Err(FileError::UnexpectedLength { path: self.at(name), expected: expected_len, found });
+        }
+        if facts.is_readable_by_others() {
+            // Only the owner may; for anyone else it stays as it is, and `doctor` names it.
+            let _ = rustix::fs::fchmod(&file, Mode::RUSR | Mode::WUSR);
+        }
+        let written = step(Step::Append)
+            .and_then(|()| (&file).write_all(bytes))
+            .and_then(|()| step(Step::SyncAppend))
+            .and_then(|()| Ok(rustix::fs::fdatasync(&file)?));
+        if let Err(source) = written {
+            let _ = rustix::fs::ftruncate(&file, expected_len);
+            return Err(self.io(name, "append to", source));
+        }
+        Ok(self.facts_of(name, &file)?.identity)
+    }
+
+    /// Removes `name`, durably. Says whether it was there.
+    pub(crate) fn remove(&self, name: &str) -> Result<bool, FileError> {
+        let was_there = self.unlink(name)?;
+        if was_there {
+            self.sync(name)?;
+        }
+        Ok(was_there)
+    }
+
+    /// Removes what writers that died left behind: names of our own temporary form, not changed for `older_than`.
+    pub(crate) fn sweep(&self, older_than: Duration, now: i64) -> Result<Vec<String>, SweepError> {
+        let oldest = i64::try_from(older_than.as_millis()).unwrap_or(i64::MAX);
+        let mut removed = Vec::new();
+        for name in self.list()?.into_iter().filter(|name| is_temp_name(name)) {
+            let Some(facts) = self.inspect(&name)? else { continue };
+            let is_ours = facts.kind == Kind::Regular && self.trust(&name, &facts).is_ok();
+            if is_ours && now.saturating_sub(facts.identity.mtime_ms()) > oldest && self.unlink(&name)? {
+                removed.push(name);
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Removes `name` without making that durable.
+    pub(in super::super) fn unlink(&self, name: &str) -> Result<bool, FileError> {
+        self.check_name(name)?;
+        match rustix::fs::unlinkat(&*self.fd, name, AtFlags::empty()) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(errno) => Err(self.io(name, "remove", errno)),
+        }
+    }
+
+    /// Creates `name`, which must be free (else `None`), for the owner of the directory alone.
+    pub(in super::super) fn create(&self, name: &str) -> Result<Option<File>, FileError> {
+        self.check_name(name)?;
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::RDWR | OFlags::CLOEXEC;
+        let file = match rustix::fs::openat(&*self.fd, name, flags, Mode::RUSR | Mode::WUSR) {
+            Ok(fd) => File::from(fd),
+            Err(Errno::EXIST) => return Ok(None),
+            Err(errno) => return Err(self.io(name, "create", errno)),
+        };
+        if let Err(error) = self.adopt(name, &file) {
+            let _ = self.unlink(name);
+            return Err(error);
+        }
+        Ok(Some(file))
+    }
+
+    /// Where root made `file` in somebody's directory, that somebody becomes its owner.
+    pub(in super::super) fn adopt(&self, name: &str, file: impl AsFd) -> Result<(), FileError> {
+        if geteuid().is_root() && self.facts.uid != geteuid().as_raw() {
+            give(file, &self.facts).map_err(|errno| self.io(name, "change the owner of", errno))?;
+        }
+        Ok(())
+    }
+
+    fn sync(&self, name: &str) -> Result<(), FileError> {
+        step(Step::SyncDir)
+            .and_then(|()| Ok(rustix::fs::fsync(&*self.fd)?))
+            .map_err(|source| self.io(name, "make durable the name", source))
+    }
+}
+
+/// Why leftovers could not be removed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SweepError {
+    /// The directory could not be listed.
+    #[error(transparent)]
+    Dir(#[from] DirError),
+    /// A leftover could not be inspected or removed.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// New contents on their way; dropped before they are in place, they are gone.
+struct Temp<'dir> {
+    dir: &'dir Dir,
+    name: String,
+    file: File,
+    in_place: bool,
+}
+
+impl<'dir> Temp<'dir> {
+    fn create(dir: &'dir Dir, target: &str) -> Result<Self, FileError> {
+        for _ in 0..NAME_ATTEMPTS {
+            let name = temp_name(target);
+            step(Step::CreateTemp).map_err(|source| dir.io(&name, "create", source))?;
+            if let Some(file) = dir.create(&name)? {
+                return Ok(Self { dir, name, file, in_place: false });
+            }
+        }
+        Err(dir.io(target, "find a temporary name for", Errno::EXIST))
+    }
+
+    fn fill(&self, bytes: &[u8]) -> Result<(), FileError> {
+        step(Step::WriteTemp)
+            .and_then(|()| (&self.file).write_all(bytes))
+            .map_err(|source| self.dir.io(&self.name, "write", source))?;
+        step(Step::SyncTemp)
+            .and_then(|()| Ok(rustix::fs::fsync(&self.file)?))
+            .map_err(|source| self.dir.io(&self.name, "sync", source))
+    }
+
+    fn put_in_place(mut self, target: &str) -> Result<Identity, FileError> {
+        step(Step::Rename)
+            .and_then(|()| Ok(rustix::fs::renameat(&*self.dir.fd, &self.name, &*self.dir.fd, target)?))
+            .map_err(|source| self.dir.io(target, "replace", source))?;
+        self.in_place = true;
+        self.dir.sync(target)?;
+        // Only now: the rename itself changes the identity.
+        Ok(self.dir.facts_of(target, &self.file)?.identity)
+    }
+}
+
+impl Drop for Temp<'_> {
+    fn drop(&mut self) {
+        if !self.in_place {
+            let _ = self.dir.unlink(&self.name);
+        }
+    }
+}
+
+fn is_temp_name(name: &str) -> bool {
+    let parts = name.strip_suffix(".tmp").and_then(|rest| rest.rsplit_once('.'));
+    parts.is_some_and(|(stem, tag)| {
+        !stem.is_empty() && tag.len() == 16 && tag.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}

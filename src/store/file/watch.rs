@@ -1,0 +1,259 @@
+//! Noticing at once that a file of the state, or the directory itself, is no longer what it was.
+//!
+//! On a local file system the kernel queues an event before the call that made the change returns, so that an
+//! empty queue proves that nothing has changed. What it cannot see: a write through a shared memory mapping, a
+//! write through another hard link of a file, another file system mounted over a directory of the path, and a
+//! symbolic link in the path that is set to another target. Where one of these could happen, ask
+//! [`Dir::still_at_path`] and compare identities from time to time.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::fs::inotify::{self, CreateFlags, Event, ReadFlags, WatchFlags};
+use rustix::io::Errno;
+
+use super::disk::Dir;
+
+/// The changes of a directory's files that are watched.
+///
+/// `CREATE` is among them for what appears without being written (a hard link, a symbolic link, a pipe), and
+/// `ATTRIB` because a `chmod` makes a file untrusted, or trusted again, without touching its contents; it costs
+/// one event more for each write of a program that sets modes after renaming. `MODIFY` is for writing in place.
+const CONTENTS: WatchFlags = WatchFlags::CLOSE_WRITE
+    .union(WatchFlags::MODIFY)
+    .union(WatchFlags::ATTRIB)
+    .union(WatchFlags::CREATE)
+    .union(WatchFlags::DELETE)
+    .union(WatchFlags::MOVE);
+
+/// A directory that goes away. That it is unmounted is always reported.
+const ITSELF: WatchFlags = WatchFlags::DELETE_SELF.union(WatchFlags::MOVE_SELF).union(WatchFlags::ONLYDIR);
+
+/// An open directory reports its removal only after it was closed, and we hold it open; the one above reports at
+/// once that the name was removed or given to another.
+const NAME_ABOVE: WatchFlags = WatchFlags::DELETE.union(WatchFlags::MOVED_TO);
+
+/// Local file systems, on which every change of this machine is reported, and no other machine changes anything.
+///
+/// Overlay counts: a change through the mount is reported (one behind its back, in a lower layer, is not allowed
+/// by its own rules). Not in the list, so that the caller falls back to asking for each file: NFS, SMB, CIFS, 9p,
+/// Ceph, AFS, Lustre and the cluster file systems, where other machines write unseen; FUSE and virtiofs, for the
+/// same reason, whatever is behind them; FAT and its kin, which have no owners; and all that nobody tried.
+const LOCAL: [u64; 13] = [
+    0xef53,      // ext2, ext3, ext4
+    0x5846_5342, // xfs
+    0x9123_683e, // btrfs
+    0xf2f5_2010, // f2fs
+    0x2fc1_2fc1, // zfs
+    0xca45_1a4e, // bcachefs
+    0x3153_464a, // jfs
+    0x3434,      // nilfs2
+    0x2405_1905, // ubifs
+    0xf15f,      // ecryptfs
+    0x0102_1994, // tmpfs
+    0x8584_58f6, // ramfs
+    0x794c_7630, // overlay
+];
+
+/// How many events are taken before the caller gets to act on them.
+const MAX_EVENTS: usize = 65_536;
+
+/// A watch on one directory and on everything above it.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    inotify: OwnedFd,
+    contents: i32,
+    above: Option<(i32, Box<OsStr>)>,
+    is_over: AtomicBool,
+}
+
+/// Whether anything happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Peek {
+    /// Nothing since the last drain.
+    Quiet,
+    /// Something; [`Watch::drain`] says what.
+    Pending,
+    /// The watch sees nothing any more; make a new one.
+    Lost,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Changes {
+    /// These files, sorted; locks and temporary files are left out.
+    Names(Vec<String>),
+    /// More than the kernel could keep: any file.
+    Everything,
+    /// The directory or one above it was moved, removed or unmounted. From now on the watch is [lost](Peek::Lost).
+    Replaced,
+}
+
+/// Why a directory cannot be watched. The caller compares identities instead.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WatchError {
+    /// Other machines, or nobody knows who, can change it unseen.
+    #[error("`{}` is not on a local file system (type {kind:#x}); its files are examined at every check instead", path.display())]
+    FileSystem {
+        /// The directory.
+        path: PathBuf,
+        /// The number of its file system's type.
+        kind: u64,
+    },
+    /// The system allows no further one.
+    #[error("no further watch is allowed; raise `{limit}`, and until then files are examined at every check")]
+    Limit {
+        /// The setting to raise.
+        limit: &'static str,
+    },
+    /// The path leads elsewhere now.
+    #[error("`{}` was replaced while the watch was set up; open it again", path.display())]
+    Moved {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The operating system refused; for a directory above, often because it may not be read.
+    #[error("could not watch `{}`; its files are examined at every check instead", path.display())]
+    Io {
+        /// The directory.
+        path: PathBuf,
+        /// The reason it gave.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl Watch {
+    /// Begins to watch `dir`. Read its files after this, not before.
+    pub(crate) fn new(dir: &Dir) -> Result<Self, WatchError> {
+        let path = dir.path();
+        let kind = file_system(dir).map_err(|errno| io(path, errno))?;
+        if !LOCAL.contains(&kind) {
+            return Err(WatchError::FileSystem { path: path.to_owned(), kind });
+        }
+        let real =
+            std::fs::canonicalize(path).map_err(|source| WatchError::Io { path: path.to_owned(), source })?;
+        let flags = CreateFlags::NONBLOCK | CreateFlags::CLOEXEC;
+        let inotify = inotify::init(flags).map_err(|errno| match errno {
+            Errno::MFILE => WatchError::Limit { limit: "fs.inotify.max_user_instances (or ulimit -n)" },
+            errno => io(path, errno),
+        })?;
+        let add = |path: &Path, mask| {
+            inotify::add_watch(&inotify, path, mask).map_err(|errno| match errno {
+                Errno::NOSPC => WatchError::Limit { limit: "fs.inotify.max_user_watches" },
+                errno => io(path, errno),
+            })
+        };
+        let mut above = None;
+        // The root itself can be neither moved nor removed.
+        for (depth, level) in real.ancestors().skip(1).enumerate() {
+            let name = real.file_name().filter(|_| depth == 0);
+            if let Some(name) = name {
+                above = Some((add(level, ITSELF | NAME_ABOVE)?, name.into()));
+            } else if level.parent().is_some() {
+                add(level, ITSELF)?;
+            }
+        }
+        let contents = add(&real, CONTENTS | ITSELF)?;
+        // What was replaced before its watch existed was not reported.
+        let leads_here = std::fs::canonicalize(path).is_ok_and(|now| now == real);
+        if !leads_here || !dir.still_at_path() {
+            return Err(WatchError::Moved { path: path.to_owned() });
+        }
+        Ok(Self { inotify, contents, above, is_over: AtomicBool::new(false) })
+    }
+
+    /// Whether anything happened; consumes nothing and allocates nothing. After a change that has returned to its
+    /// caller, in whatever process, this is never [`Quiet`](Peek::Quiet) until the change was drained.
+    pub(crate) fn peek(&self) -> Peek {
+        if self.is_over.load(Ordering::Acquire) {
+            return Peek::Lost;
+        }
+        match rustix::io::ioctl_fionread(&self.inotify) {
+            Ok(0) => Peek::Quiet,
+            Ok(_) => Peek::Pending,
+            Err(_) => Peek::Lost,
+        }
+    }
+
+    /// Takes everything that happened so far. Only one thread may do this at a time, and has to act on it.
+    pub(crate) fn drain(&self) -> Changes {
+        let mut names = BTreeSet::new();
+        let mut is_overflown = false;
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut events = inotify::Reader::new(&self.inotify, &mut buffer);
+        let mut count = 0_usize;
+        // Stopped only between two reads: an event in the buffer is gone from the queue.
+        while count < MAX_EVENTS || !events.is_buffer_empty() {
+            count = count.saturating_add(1);
+            match events.next() {
+                Ok(event) if event.events().contains(ReadFlags::QUEUE_OVERFLOW) => is_overflown = true,
+                Ok(event) if self.is_replaced(&event) => self.is_over.store(true, Ordering::Release),
+                Ok(event) if event.wd() == self.contents => {
+                    names.extend(event.file_name().and_then(|name| name.to_str().ok()).and_then(of_interest));
+                }
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(Errno::WOULDBLOCK) => break,
+                Err(_) => {
+                    self.is_over.store(true, Ordering::Release);
+                    break;
+                }
+            }
+        }
+        if self.is_over.load(Ordering::Acquire) {
+            Changes::Replaced
+        } else if is_overflown {
+            Changes::Everything
+        } else {
+            Changes::Names(names.into_iter().collect())
+        }
+    }
+
+    fn is_replaced(&self, event: &Event<'_>) -> bool {
+        const GONE: ReadFlags = ReadFlags::DELETE_SELF
+            .union(ReadFlags::MOVE_SELF)
+            .union(ReadFlags::UNMOUNT)
+            .union(ReadFlags::IGNORED);
+        let lost_its_name = self.above.as_ref().is_some_and(|(wd, name)| {
+            let named = event.file_name().map(|named| OsStr::from_bytes(named.to_bytes()));
+            event.wd() == *wd && named == Some(name)
+        });
+        event.events().intersects(GONE) || lost_its_name
+    }
+}
+
+/// To wait on until something happens. Whoever waits must not read from it: that is for [`Watch::drain`] alone.
+impl AsFd for Watch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inotify.as_fd()
+    }
+}
+
+impl AsRawFd for Watch {
+    fn as_raw_fd(&self) -> RawFd {
+        self.inotify.as_raw_fd()
+    }
+}
+
+fn io(path: &Path, errno: Errno) -> WatchError {
+    WatchError::Io { path: path.to_owned(), source: errno.into() }
+}
+
+fn of_interest(name: &str) -> Option<String> {
+    let is_noise = name.ends_with(".lock") || name.ends_with(".tmp");
+    (!is_noise).then(|| name.to_owned())
+}
+
+#[allow(clippy::unnecessary_cast, clippy::cast_sign_loss, reason = "the width differs between platforms")]
+fn file_system(dir: &Dir) -> rustix::io::Result<u64> {
+    // The number has 32 bits, and some platforms keep it in a signed field.
+    Ok(rustix::fs::fstatfs(dir)?.f_type as u64 & 0xffff_ffff)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use super::super::disk::FileError;
+use super::{Changes, Dir, Peek, Watch, WatchError};
+
+struct Scene {
+    temp: tempfile::TempDir,
+    dir: Dir,
+    watch: Watch,
+}
+
+fn scene() -> Scene {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = Dir::create_and_open(&temp.path().join("state/home/credentials")).unwrap();
+    let watch = Watch::new(&dir).unwrap();
+    Scene { temp, dir, watch }
+}
+
+impl Scene {
+    fn at(&self, path: &str) -> PathBuf {
+        self.temp.path().join(path)
+    }
+
+    fn replace(&self, name: &str, bytes: &[u8]) {
+        self.dir.replace(name, bytes, || Ok::<_, FileError>(())).unwrap();
+    }
+}
+
+fn names(names: &[&str]) -> Changes {
+    Changes::Names(names.iter().map(|name| (*name).to_owned()).collect())
+}
+
+#[test]
+fn a_replaced_file_is_seen_as_soon_as_the_rename_returned() {
+    let scene = scene();
+    let (from, to) = (scene.dir.path().join("new.tmp"), scene.dir.path().join("a.json"));
+    for _ in 0..2_000 {
+        File::create(&from).unwrap();
+        scene.watch.drain();
+        assert_eq!(scene.watch.peek(), Peek::Quiet);
+        rustix::fs::rename(&from, &to).unwrap();
+        assert_eq!(scene.watch.peek(), Peek::Pending);
+        assert_eq!(scene.watch.drain(), names(&["a.json"]));
+    }
+    scene.replace("b.json", b"x");
+    scene.replace("a.json", b"y");
+    scene.replace("b.json", b"z");
+    assert_eq!(scene.watch.drain(), names(&["a.json", "b.json"]));
+    assert_eq!(scene.watch.drain(), names(&[]));
+}
+
+#[test]
+fn every_other_way_to_change_a_file_is_seen() {
+    let scene = scene();
+    let path = scene.dir.path().join("a.json");
+    let check = |what: &str| {
+        assert_eq!(scene.watch.peek(), Peek::Pending, "{what}");
+        assert_eq!(scene.watch.drain(), names(&["a.json"]), "{what}");
+    };
+    let mut file = File::create(&path).unwrap();
+    check("creating");
+    file.write_all(b"x").unwrap();
+    check("writing in place, still open");
+    file.set_len(0).unwrap();
+    check("truncating");
+    drop(file);
+    check("closing");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o622)).unwrap();
+    check("making it writable by others");
+    fs::remove_file(&path).unwrap();
+    check("removing");
+    std::os::unix::fs::symlink("/nowhere", &path).unwrap();
+    check("a symbolic link");
+    rustix::fs::rename(&path, scene.at("elsewhere")).unwrap();
+    check("moving away");
+    fs::hard_link(scene.at("elsewhere"), &path).unwrap();
+    check("a hard link");
+}
+
+#[test]
+fn reading_and_what_happens_to_locks_and_temporary_files_is_no_change() {
+    let scene = scene();
+    scene.replace("a.json", b"x");
+    scene.watch.drain();
+    scene.dir.read("a.json").unwrap();
+    scene.dir.inspect("a.json").unwrap();
+    scene.dir.list().unwrap();
+    assert_eq!(scene.watch.peek(), Peek::Quiet);
+    for name in ["a.json.lock", "a.json.0123.tmp"] {
+        File::create(scene.dir.path().join(name)).unwrap();
+    }
+    assert_eq!(scene.watch.peek(), Peek::Pending);
+    assert_eq!(scene.watch.drain(), names(&[]));
+}
+
+fn is_replaced_by(what: impl FnOnce(&Scene)) {
+    let scene = scene();
+    // The directory stays open, as it does in the store.
+    what(&scene);
+    assert_eq!(scene.watch.peek(), Peek::Pending);
+    assert_eq!(scene.watch.drain(), Changes::Replaced);
+    assert_eq!(scene.watch.peek(), Peek::Lost);
+    assert_eq!(scene.watch.drain(), Changes::Replaced);
+    assert!(matches!(Watch::new(&scene.dir), Err(WatchError::Moved { .. } | WatchError::Io { .. })));
+}
+
+#[test]
+fn a_directory_that_goes_away_is_noticed() {
+    is_replaced_by(|scene| rustix::fs::rename(scene.at("state/home/credentials"), scene.at("old")).unwrap());
+    is_replaced_by(|scene| fs::remove_dir(scene.at("state/home/credentials")).unwrap());
+    is_replaced_by(|scene| {
+        fs::create_dir(scene.at("empty")).unwrap();
+        rustix::fs::rename(scene.at("empty"), scene.at("state/home/credentials")).unwrap();
+    });
+}
+
+#[test]
+fn a_directory_above_that_goes_away_is_noticed() {
+    is_replaced_by(|scene| rustix::fs::rename(scene.at("state/home"), scene.at("old")).unwrap());
+    is_replaced_by(|scene| rustix::fs::rename(scene.at("state"), scene.at("old")).unwrap());
+    is_replaced_by(|scene| fs::remove_dir_all(scene.at("state")).unwrap());
+}
+
+#[test]
+fn what_happens_beside_the_directory_is_no_change() {
+    let scene = scene();
+    for name in ["audit.jsonl", "other"] {
+        OpenOptions::new().create(true).append(true).open(scene.at("state/home").join(name)).unwrap();
+    }
+    rustix::fs::rename(scene.at("state/home/other"), scene.at("state/home/third")).unwrap();
+    fs::remove_file(scene.at("state/home/third")).unwrap();
+    assert_eq!(scene.watch.drain(), names(&[]));
+    assert_eq!(scene.watch.peek(), Peek::Quiet);
+}
+
+#[test]
+fn a_file_system_that_nobody_vouches_for_is_not_watched() {
+    let dir = Dir::open(std::path::Path::new("/proc/self/fdinfo"));
+    // Only root may have it as a state directory at all where it belongs to root.
+    let Ok(dir) = dir else { return };
+    assert!(matches!(Watch::new(&dir), Err(WatchError::FileSystem { kind: 0x9fa0, .. })));
+}
+
+#[test]
+fn more_changes_than_the_kernel_keeps_are_a_change_of_everything() {
+    let scene = scene();
+    let limit = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+    let limit: usize = limit.trim().parse().unwrap();
+    if limit > 1 << 20 {
+        return;
+    }
+    let mut files = ["a", "b"].map(|name| File::create(scene.dir.path().join(name)).unwrap());
+    // Two by turns, since the kernel merges equal events that follow each other.
+    for _ in 0..=limit / 2 {
+        for file in &mut files {
+            file.write_all(b"x").unwrap();
+        }
+    }
+    assert_eq!(scene.watch.drain(), Changes::Everything);
+    assert_eq!(scene.watch.peek(), Peek::Quiet);
+    files[0].write_all(b"x").unwrap();
+    assert_eq!(scene.watch.drain(), names(&["a"]), "it goes on");
+}
