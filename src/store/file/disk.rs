@@ -106,6 +106,9 @@ impl Dir {
     }
 
     /// Reads a whole file, or `None` where there is none.
+    ///
+    /// A file that is replaced is read before or after. One that is written in place is read again while it changes,
+    /// but two changes within one tick of the kernel's clock look like one: see [`Identity::is_settled`].
     pub(crate) fn read(&self, name: &str) -> Result<Option<Contents>, FileError> {
         for _ in 0..READ_ATTEMPTS {
             // Opened afresh each time: a writer that replaces the file leaves the old one behind.
@@ -118,7 +121,7 @@ impl Dir {
             let mut bounded = (&file).take(MAX_FILE.saturating_add(1));
             bounded.read_to_end(&mut bytes).map_err(|source| self.io(name, "read", source))?;
             let after = self.facts_of(name, &file)?.identity;
-            if before == after && u64::try_from(bytes.len()).is_ok_and(|len| len == after.size) {
+            if is_one_state(&before, &after, bytes.len()) {
                 return Ok(Some(Contents { bytes, identity: after }));
             }
         }
@@ -217,6 +220,11 @@ impl AsFd for Dir {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
+}
+
+/// Whether all of a file was read in one state of it.
+fn is_one_state(before: &Identity, after: &Identity, len: usize) -> bool {
+    before == after && u64::try_from(len).is_ok_and(|len| len == after.size)
 }
 
 /// Makes one level and makes its entry durable. Another process may have been faster.

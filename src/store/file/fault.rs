@@ -1,6 +1,6 @@
 //! The named steps of every durable change, where a test can make the disk fail or the process die.
 //!
-//! In a normal build [`step`] is nothing at all.
+//! In a normal build `step` is nothing at all.
 #![allow(unreachable_pub, reason = "reachable through the crate's testing surface, where that is built")]
 
 use std::io;

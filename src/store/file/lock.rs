@@ -67,12 +67,12 @@ impl Flock {
     ) -> Result<Self, LockError> {
         let name = format!("{channel}-dmgate.lock");
         let failed = |source| LockError::File(dir.io(&name, "lock", source));
-        step(Step::Lock).map_err(failed)?;
         let mut patience = Patience::until(deadline, waiting);
         // Closing a file that was open for writing is an event for everyone who watches the directory.
         let mut access = OFlags::RDONLY;
         loop {
             let file = open(dir, &name, access)?;
+            step(Step::Lock).map_err(failed)?;
             match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {
                     let locked = dir.facts_of(&name, &file)?.identity;

@@ -4,7 +4,7 @@
 //! empty queue proves that nothing has changed. What it cannot see: a write through a shared memory mapping, a
 //! write through another hard link of a file, another file system mounted over a directory of the path, and a
 //! symbolic link in the path that is set to another target. Where one of these could happen, ask
-//! [`Dir::still_at_path`] and compare identities from time to time.
+//! `Dir::still_at_path` and compare identities from time to time.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;

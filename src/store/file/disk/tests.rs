@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::super::fault::{Armed, Fault, Step, on_this_thread};
-use super::{Dir, DirError, FileError, Kind, MAX_FILE, temp_name};
+use super::{Dir, DirError, FileError, Identity, Kind, MAX_FILE, is_one_state, temp_name};
 
 const EIO: i32 = 5;
 const HOUR: Duration = Duration::from_secs(3600);
@@ -186,7 +186,24 @@ fn a_file_beyond_all_measure_is_not_read() {
 }
 
 #[test]
-fn a_file_that_keeps_changing_is_an_error_and_never_half_a_file() {
+fn what_changed_while_it_was_read_is_read_again() {
+    let (_temp, dir) = scene();
+    put(&dir, "a", b"four");
+    let before = dir.identify("a").unwrap().unwrap();
+    assert!(is_one_state(&before, &before, 4));
+    assert!(!is_one_state(&before, &before, 3), "cut short while it was read");
+    for after in [
+        Identity { ino: before.ino + 1, ..before },
+        Identity { size: 5, ..before },
+        Identity { mtime: before.mtime + 1, ..before },
+        Identity { ctime: before.ctime + 1, ..before },
+    ] {
+        assert!(!is_one_state(&before, &after, 4), "{after:?}");
+    }
+}
+
+#[test]
+fn a_file_that_keeps_changing_its_size_is_read_in_one_size_or_not_at_all() {
     let (_temp, dir) = scene();
     put(&dir, "a", &[b'a'; 100_000]);
     let stop = std::sync::atomic::AtomicBool::new(false);
@@ -327,6 +344,7 @@ fn only_our_own_old_leftovers_are_swept() {
         "a.json.tmp",
         "a.json.0123456789ABCDEF.tmp",
         "a.json.0123456789abcdef.tmpx",
+        "a.json.0123456789abcde.tmp",
         "a.json.7f4c1c1e-0a35-4d3c-9a52-1fa94cf3b6ce.tmp",
         ".0123456789abcdef.tmp",
     ];

@@ -100,9 +100,9 @@ impl<'de, S: Sink> Visitor<'de> for Root<'_, S> {
             if key == self.list {
                 has_list = true;
                 self.sink.member(raw_key, None);
-                // Stands unless the value turns out to be a list, or no JSON at all.
+                // Counts only where the value is JSON and yet refused, which is where it is no list.
                 *self.refusal = Some(DocumentError::WrongType { key: self.list });
-                map.next_value_seed(List { sink: &mut *self.sink, refusal: &mut *self.refusal })?;
+                map.next_value_seed(List(&mut *self.sink))?;
             } else {
                 let value = map.next_value::<&RawValue>()?;
                 if key == "version" {
@@ -128,10 +128,7 @@ fn check_version(raw: &str) -> Result<(), DocumentError> {
     }
 }
 
-struct List<'a, S> {
-    sink: &'a mut S,
-    refusal: &'a mut Option<DocumentError>,
-}
+struct List<'a, S>(&'a mut S);
 
 impl<'de, S: Sink> DeserializeSeed<'de> for List<'_, S> {
     type Value = ();
@@ -149,9 +146,8 @@ impl<'de, S: Sink> Visitor<'de> for List<'_, S> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        *self.refusal = None;
         while let Some(item) = seq.next_element::<&RawValue>()? {
-            self.sink.item(item);
+            self.0.item(item);
         }
         Ok(())
     }

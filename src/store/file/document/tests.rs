@@ -143,6 +143,16 @@ fn a_request_survives_with_everything_that_it_holds() {
 }
 
 #[test]
+fn the_account_of_a_request_cannot_be_forged_by_its_meta_data() {
+    let forged = ("accountId".to_owned(), "work".to_owned());
+    let mut document = PendingDocument::empty();
+    document.push(&StoredRequest { meta: vec![forged, alice().meta[0].clone()], ..alice() });
+    let text = String::from_utf8(document.to_bytes()).unwrap();
+    assert_eq!(text.matches("accountId").count(), 1);
+    assert!(document.requests().eq([alice()]));
+}
+
+#[test]
 fn entries_that_are_no_usable_requests_are_kept_and_told_apart() {
     let text = r#"{"requests":[
         null, 3, "x", [],
@@ -217,6 +227,8 @@ fn i7_each_kind_of_damage_has_its_error() {
     check(b"{\"allowFrom\":[\"a\",]}", DocumentError::Syntax { line: 1, column: 19 });
     check(b"{\"allowFrom\":[]} x", DocumentError::Syntax { line: 1, column: 18 });
     check(b"{\"allowFrom\":[]}{}", DocumentError::Syntax { line: 1, column: 17 });
+    check(b"{\"allowFrom\": tru", DocumentError::Truncated { line: 1, column: 17 });
+    check(b"{\"allowFrom\": tru}", DocumentError::Syntax { line: 1, column: 18 });
     check(b"[\"a\"]", DocumentError::WrongRoot);
     check(b"null", DocumentError::WrongRoot);
     check(b"\"allowFrom\"", DocumentError::WrongRoot);

@@ -301,6 +301,19 @@ fn our_own_lock_is_on_the_file_that_is_there() {
     drop(first);
     assert!(Flock::acquire(&dir, "p", &Fake::new(0), 0).is_err(), "the second holds the file that is there");
     drop(second);
+
+    // Removed after it was opened, and before it is locked.
+    let (there, done) = (dir.clone(), Cell::new(false));
+    let armed = on_this_thread(move |at| {
+        if at == Step::Lock && !done.replace(true) {
+            there.remove("p-dmgate.lock").unwrap();
+        }
+        None
+    });
+    let third = Flock::acquire(&dir, "p", &Fake::new(0), 100).unwrap();
+    drop(armed);
+    assert!(Flock::acquire(&dir, "p", &Fake::new(0), 0).is_err(), "the third holds the file that is there");
+    drop(third);
 }
 
 #[test]
