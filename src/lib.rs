@@ -13,6 +13,8 @@ mod pipeline;
 mod policy;
 mod reply;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 #[cfg(feature = "mock")]
 pub use agent::MockAgent;

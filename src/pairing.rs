@@ -80,8 +80,8 @@ pub struct Change {
     /// Senders that come in, first of all.
     // INVARIANT I4: allowlist first, then pending.
     pub admit: Vec<(AccountId, SenderId)>,
-    /// A request that is new: on disk before the record knows it.
-    pub add: Option<Request>,
+    /// Requests that are new: on disk before the record knows them.
+    pub add: Vec<Request>,
     /// What the record says more.
     pub entries: Vec<Entry>,
     /// Requests that are over.
@@ -93,11 +93,21 @@ pub struct Change {
 }
 
 impl Change {
+    /// Both changes, the other one after this.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.admit.extend(other.admit);
+        self.add.extend(other.add);
+        self.entries.extend(other.entries);
+        self.drop.extend(other.drop);
+        self.restamp.extend(other.restamp);
+        self.revoke.extend(other.revoke);
+    }
+
     /// Whether there is nothing to make durable.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.admit.is_empty()
-            && self.add.is_none()
+            && self.add.is_empty()
             && self.entries.is_empty()
             && self.drop.is_empty()
             && self.restamp.is_empty()
@@ -294,7 +304,7 @@ impl ChannelState {
             Handover::Outbox => Entry::Issued { hour },
             Handover::Caller => Entry::Hour { hour },
         };
-        let change = Change { add: Some(request.clone()), entries: vec![entry], ..Change::default() };
+        let change = Change { add: vec![request.clone()], entries: vec![entry], ..Change::default() };
         Ok((Knocked::Issued(request), change))
     }
 

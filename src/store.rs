@@ -1,10 +1,14 @@
 //! What is durable: whole business transactions, each atomic, so that a caller can't put together a broken one.
 
+mod file;
+#[cfg(feature = "testing")]
+pub(crate) use file::fault;
 mod memory;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+pub use file::{FileOptions, FileStore, Finding, Level};
 pub use memory::MemoryStore;
 
 use crate::allowlist::IdSet;

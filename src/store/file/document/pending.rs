@@ -92,6 +92,23 @@ impl PendingDocument {
         self.retain_items(|item| StoredRequest::read(item).is_some() || is_kept(created_at(item)))
     }
 
+    /// Sets both times of the usable requests for which `is_meant` is true.
+    pub(crate) fn restamp(&mut self, millis: i64, mut is_meant: impl FnMut(&StoredRequest) -> bool) {
+        let Some(time) = iso(millis).map(|time| quoted(&time)) else { return };
+        for item in &mut self.0.items {
+            if StoredRequest::read(item).is_some_and(|request| is_meant(&request))
+                && let Some(fields) = members(item)
+            {
+                let set = |(key, value): (Cow<'_, str>, &str)| {
+                    let value = if key == "createdAt" || key == "lastSeenAt" { &time } else { value };
+                    format!("\n      {}: {value}", quoted(&key))
+                };
+                let fields: Vec<String> = fields.into_iter().map(set).collect();
+                *item = format!("{{{}\n    }}", fields.join(",")).into();
+            }
+        }
+    }
+
     /// The document as it is to be written.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         self.0.to_bytes()

@@ -1,0 +1,427 @@
+//! The store in files: the established JSON files, changed side by side with other programs, and our own record.
+
+mod audit;
+mod disk;
+mod document;
+pub(crate) mod fault;
+mod freshness;
+mod inspect;
+mod journal;
+mod lock;
+mod names;
+mod queue;
+mod transaction;
+mod trouble;
+mod view;
+mod watch;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use dashmap::DashMap;
+pub use inspect::{Finding, Level};
+use queue::Queue;
+
+use self::disk::Dir;
+use self::freshness::Freshness;
+use self::transaction::{Interrupted, Transaction};
+use self::view::View;
+use super::{Actor, Loaded, OperatorError, Places, Revoked, Store, StoreError};
+use crate::clock::World;
+use crate::decision::Fault;
+use crate::message::{AccountKey, ChannelId, SenderId};
+use crate::pairing::record::{Entry, Send, SendKind, SendStep};
+use crate::pairing::{Approval, ApproveError, Change, Knock, Knocked, Request, RequestId};
+
+/// Where a [`FileStore`] keeps its files, and how.
+#[derive(Clone, Debug)]
+pub struct FileOptions {
+    /// The state directory. The files are in `credentials` below it.
+    pub state_dir: PathBuf,
+    /// Whether missing directories are made (0700).
+    pub create: bool,
+    /// Whether the established program works in the same directory: the cap is then 3 per channel and nothing else.
+    pub shared_with_openclaw: bool,
+    /// How long a lock that others hold is waited for.
+    pub lock_wait: Duration,
+}
+
+impl FileOptions {
+    /// A directory of our own that is made if it is missing; locks are waited for ten seconds.
+    #[must_use]
+    pub fn new(state_dir: impl Into<PathBuf>) -> Self {
+        let state_dir = state_dir.into();
+        Self { state_dir, create: true, shared_with_openclaw: false, lock_wait: Duration::from_secs(10) }
+    }
+}
+
+/// The store in files. A cheap handle; any number of processes may use one directory.
+#[derive(Clone)]
+pub struct FileStore(Arc<Inner>);
+
+struct Inner {
+    options: FileOptions,
+    world: World,
+    lock_wait: Duration,
+    freshness: Freshness,
+    claims: names::Claims,
+    channels: DashMap<ChannelId, Arc<Channel>>,
+}
+
+/// One channel: what its files say, and who waits to change them.
+struct Channel {
+    view: View,
+    queue: Queue,
+}
+
+/// How often a transaction is begun again because another program was in between.
+const ROUNDS: usize = 20;
+
+impl FileStore {
+    /// Opens a state directory.
+    ///
+    /// # Errors
+    /// [`StoreError::Fault`] if the directory is missing and not to be made, is another user's, or can be written by
+    /// others.
+    pub fn open(options: FileOptions, world: World) -> Result<Self, StoreError> {
+        let path = options.state_dir.join("credentials");
+        let open = |path: &std::path::Path| {
+            let dir = if options.create { Dir::create_and_open(path) } else { Dir::open(path) };
+            dir.map_err(|error| StoreError::from(trouble::fault(&error)))
+        };
+        open(&options.state_dir)?;
+        open(&path)?;
+        let (lock_wait, freshness) = (options.lock_wait, Freshness::new(path));
+        freshness.place().map_err(|error| trouble::fault(&error))?;
+        let (claims, channels) = Default::default();
+        Ok(Self(Arc::new(Inner { options, world, lock_wait, freshness, claims, channels })))
+    }
+
+    /// What is wrong in the state directory, and what mends it.
+    #[must_use]
+    pub fn inspect(&self) -> Vec<Finding> {
+        inspect::inspect(&self.0)
+    }
+
+    /// One transaction on a channel; `act` sees the state after its upkeep, and may be called again.
+    async fn transact<T: std::marker::Send + 'static>(
+        &self,
+        channel: &ChannelId,
+        accounts: Vec<AccountKey>,
+        act: impl Fn(&Transaction<'_>) -> Result<(T, Change), StoreError> + std::marker::Send + 'static,
+    ) -> Result<T, StoreError> {
+        for account in &accounts {
+            self.0.claims.claim(account)?;
+        }
+        let (inner, channel) = (Arc::clone(&self.0), channel.clone());
+        // A transaction that began is ended, also when nobody waits for it any more.
+        let work = tokio::task::spawn_blocking(move || inner.transact(&channel, &accounts, act));
+        work.await.map_err(|_| StoreError::Fault(Fault::unreadable("the store broke down; see the log")))?
+    }
+}
+
+impl Inner {
+    fn channel(&self, channel: &ChannelId) -> Arc<Channel> {
+        if let Some(channel) = self.channels.get(channel) {
+            return Arc::clone(&channel);
+        }
+        let make = || Arc::new(Channel { view: View::new(channel.clone()), queue: Queue::default() });
+        Arc::clone(&self.channels.entry(channel.clone()).or_insert_with(make))
+    }
+
+    fn load(&self, account: &AccountKey) -> Loaded {
+        self.channel(account.channel()).view.load(account, &self.freshness, &self.world)
+    }
+
+    fn transact<T>(
+        &self,
+        channel: &ChannelId,
+        accounts: &[AccountKey],
+        act: impl Fn(&Transaction<'_>) -> Result<(T, Change), StoreError>,
+    ) -> Result<T, StoreError> {
+        self.attempt(|| {
+            let mut transaction = Transaction::begin(self, channel, accounts)?;
+            let (answer, change) = act(&transaction)?;
+            transaction.apply(change);
+            transaction.commit()?;
+            Ok(answer)
+        })
+    }
+
+    /// Does it again while another program is in between.
+    fn attempt<T>(&self, once: impl Fn() -> Result<T, Interrupted>) -> Result<T, StoreError> {
+        let mut last = Fault::locked("the files changed again and again; try again");
+        for _ in 0..ROUNDS {
+            match once() {
+                Ok(answer) => return Ok(answer),
+                Err(Interrupted::Failed(error)) => return Err(error),
+                Err(Interrupted::Again(fault)) => last = fault,
+            }
+        }
+        Err(last.into())
+    }
+
+    /// Strangers who knocked at the same time: one look, one write, an answer for each.
+    fn knock_all(&self, channel: &ChannelId, knocks: &[Knock]) -> Result<Vec<Knocked>, StoreError> {
+        self.attempt(|| {
+            let mut transaction = Transaction::begin(self, channel, &[])?;
+            transaction.require_pending()?;
+            let mut answers = Vec::with_capacity(knocks.len());
+            for knock in knocks {
+                let allowed = transaction.is_allowed(&knock.account, knock.sender.ids())?;
+                let entropy = &*self.world.entropy;
+                let knocked = transaction.state.knock(knock, allowed, transaction.now, entropy);
+                let (answer, change) = knocked.map_err(StoreError::from)?;
+                transaction.apply(change);
+                answers.push(answer);
+            }
+            transaction.commit()?;
+            Ok(answers)
+        })
+    }
+}
+
+#[async_trait]
+impl Store for FileStore {
+    fn revision(&self, _account: &AccountKey) -> Option<u64> {
+        self.0.freshness.revision()
+    }
+
+    async fn load(&self, account: &AccountKey) -> Loaded {
+        let unavailable = |fault: &Fault| {
+            let snapshot = Arc::new(super::Snapshot::unavailable(fault));
+            Loaded { revision: None, snapshot }
+        };
+        if let Err(error) = self.0.claims.claim(account) {
+            return unavailable(&error.into());
+        }
+        if let Some(loaded) = self.0.channel(account.channel()).view.unchanged(account, &self.0.freshness) {
+            return loaded;
+        }
+        let (inner, account) = (Arc::clone(&self.0), account.clone());
+        let read = tokio::task::spawn_blocking(move || inner.load(&account)).await;
+        read.unwrap_or_else(|_| unavailable(&Fault::unreadable("the store broke down; see the log")))
+    }
+
+    async fn changed(&self, _account: &AccountKey, since: Option<u64>) {
+        self.0.freshness.changed(since).await;
+    }
+
+    async fn knock(&self, channel: &ChannelId, mut knock: Knock) -> Result<Knocked, StoreError> {
+        self.0.claims.claim(&key(channel, &knock.account)?)?;
+        if self.0.options.shared_with_openclaw {
+            // It prunes to three per channel, whoever they are of.
+            knock.limits.pending_max = 3;
+            knock.limits.pending_scope = crate::policy::PendingScope::Channel;
+        }
+        let inner = Arc::clone(&self.0);
+        let of_channel = channel.clone();
+        let together = move |knocks: &[Knock]| inner.knock_all(&of_channel, knocks);
+        self.0.channel(channel).queue.knock(knock, together).await
+    }
+
+    async fn bind(
+        &self,
+        account: &AccountKey,
+        entry: &SenderId,
+        primary: &SenderId,
+    ) -> Result<SenderId, StoreError> {
+        let (id, entry, primary) = (account.account().clone(), entry.clone(), primary.clone());
+        let bind = move |t: &Transaction<'_>| Ok(t.state.bind(&id, &entry, &primary));
+        self.transact(account.channel(), Vec::new(), bind).await
+    }
+
+    async fn sending(
+        &self,
+        account: &AccountKey,
+        request: &RequestId,
+        what: SendKind,
+        step: SendStep,
+    ) -> Result<Option<Send>, StoreError> {
+        let request = request.clone();
+        let note = move |t: &Transaction<'_>| Ok(t.state.sending(&request, what, step));
+        self.transact(account.channel(), Vec::new(), note).await
+    }
+
+    async fn channels(&self) -> Result<Vec<ChannelId>, StoreError> {
+        let place = self.0.freshness.place().map_err(|error| trouble::fault(&error))?;
+        let names = place.credentials.list().map_err(|error| trouble::fault(&error))?;
+        let mut channels = Vec::new();
+        for channel in names.iter().filter_map(|name| names::channel_of_pending(name)) {
+            // One damaged file hides no other channel.
+            if self.pending(&channel).await.is_ok_and(|requests| !requests.is_empty()) {
+                channels.push(channel);
+            }
+        }
+        Ok(channels)
+    }
+
+    async fn pending(&self, channel: &ChannelId) -> Result<Vec<Request>, StoreError> {
+        let state = self.load(&AccountKey::default_of(channel.clone())).await.snapshot.pending.clone()?;
+        let now = self.0.world.clock.now();
+        let mut requests = Vec::new();
+        for request in state.requests.iter().filter(|r| r.is_live(now) && !state.is_orphan(r)) {
+            // Where the list can't be read, the request is shown: approving it will say what is wrong.
+            let loaded = self.load(&key(channel, &request.account)?).await;
+            if !loaded.snapshot.allowed.as_ref().is_ok_and(|ids| ids.contains(&request.id)) {
+                requests.push(request.clone());
+            }
+        }
+        requests.sort_by_key(|request| request.created_at);
+        Ok(requests)
+    }
+
+    async fn approve(
+        &self,
+        channel: &ChannelId,
+        approval: Approval,
+        actor: &Actor,
+    ) -> Result<Request, OperatorError> {
+        // The lists are locked before it is known whose request it is: those of all accounts that have one.
+        let waiting = self.pending(channel).await?;
+        let mut accounts = Vec::new();
+        for request in waiting {
+            let account = key(channel, &request.account)?;
+            if !accounts.contains(&account) {
+                accounts.push(account);
+            }
+        }
+        let known = accounts.clone();
+        let result = self
+            .transact(channel, accounts, move |t| {
+                t.require_pending()?;
+                let (result, change) = t.state.approve(&approval, t.now);
+                let is_locked = |request: &Request| known.iter().any(|k| *k.account() == request.account);
+                if result.as_ref().is_ok_and(|request| !is_locked(request)) {
+                    let detail = "a request came in while its approval was prepared; try again";
+                    return Err(Fault::locked(detail).into());
+                }
+                Ok((result, change))
+            })
+            .await?;
+        let request = result?;
+        self.note(actor, "approve", &key(channel, &request.account)?, &request.id, Some(&request.request));
+        Ok(request)
+    }
+
+    async fn reject(
+        &self,
+        channel: &ChannelId,
+        approval: Approval,
+        block: bool,
+        actor: &Actor,
+    ) -> Result<Request, OperatorError> {
+        let reject = move |t: &Transaction<'_>| {
+            t.require_pending()?;
+            Ok(t.state.reject(&approval, block))
+        };
+        let request = self.transact(channel, Vec::new(), reject).await??;
+        let action = if block { "reject and block" } else { "reject" };
+        self.note(actor, action, &key(channel, &request.account)?, &request.id, Some(&request.request));
+        Ok(request)
+    }
+
+    async fn allowed(&self, account: &AccountKey) -> Result<Vec<String>, StoreError> {
+        self.0.claims.claim(account)?;
+        let place = self.0.freshness.place().map_err(|error| trouble::fault(&error))?;
+        let mut entries: Vec<String> = Vec::new();
+        for name in names::allowed(account) {
+            let contents = place.credentials.read(&name).map_err(|error| trouble::fault(&error))?;
+            let Some(contents) = contents else { continue };
+            let add = |entry: &str| {
+                if !entries.iter().any(|other| other == entry) {
+                    entries.push(entry.to_owned());
+                }
+            };
+            document::visit_allow_entries(&contents.bytes, add)
+                .map_err(|error| trouble::in_file(&place.credentials, &name, &error))?;
+        }
+        Ok(entries)
+    }
+
+    async fn allow(
+        &self,
+        account: &AccountKey,
+        sender: &SenderId,
+        actor: &Actor,
+    ) -> Result<bool, OperatorError> {
+        let (id, of) = (sender.clone(), account.account().clone());
+        let allow = move |t: &Transaction<'_>| {
+            let (result, change) = t.state.allow(&of, &id);
+            Ok((result.map(|()| t.entries_of(&id) == 0), change))
+        };
+        let result: Result<bool, ApproveError> =
+            self.transact(account.channel(), vec![account.clone()], allow).await?;
+        let added = result?;
+        self.note(actor, "allow", account, sender, None);
+        Ok(added)
+    }
+
+    async fn revoke(
+        &self,
+        account: &AccountKey,
+        sender: &SenderId,
+        actor: &Actor,
+    ) -> Result<Revoked, StoreError> {
+        let (id, of) = (sender.clone(), account.account().clone());
+        let revoke = move |t: &Transaction<'_>| {
+            let (revoked, change) = t.state.revoke(&of, &id, |other| t.entries_of(other) > 0);
+            Ok((Revoked { entries: t.entries_of(&id), ..revoked }, change))
+        };
+        let revoked = self.transact(account.channel(), vec![account.clone()], revoke).await?;
+        self.note(actor, "revoke", account, sender, None);
+        Ok(revoked)
+    }
+
+    async fn blocked(&self, account: &AccountKey) -> Result<Vec<SenderId>, StoreError> {
+        let record = self.load(account).await.snapshot.record.clone()?;
+        let blocks = record.1.blocks.iter().filter(|(of, _)| of == account.account().as_str());
+        Ok(blocks.filter_map(|(_, id)| SenderId::from_record(id)).collect())
+    }
+
+    async fn block(
+        &self,
+        account: &AccountKey,
+        sender: &SenderId,
+        actor: &Actor,
+    ) -> Result<bool, StoreError> {
+        let (id, of) = (sender.clone(), account.account().clone());
+        let block = move |t: &Transaction<'_>| Ok(t.state.block(&of, &id));
+        let new = self.transact(account.channel(), Vec::new(), block).await?;
+        self.note(actor, "block", account, sender, None);
+        Ok(new)
+    }
+
+    async fn unblock(
+        &self,
+        account: &AccountKey,
+        sender: &SenderId,
+        actor: &Actor,
+    ) -> Result<bool, StoreError> {
+        let (id, of) = (sender.clone(), account.account().clone());
+        let unblock = move |t: &Transaction<'_>| {
+            let was = t.state.is_blocked(&of, std::iter::once(&id));
+            let entry = Entry::Unblocked { account: of.to_string(), id: id.to_string() };
+            let entries = if was { vec![entry] } else { Vec::new() };
+            Ok((was, Change { entries, ..Change::default() }))
+        };
+        let was = self.transact(account.channel(), Vec::new(), unblock).await?;
+        self.note(actor, "unblock", account, sender, None);
+        Ok(was)
+    }
+
+    fn places(&self, account: &AccountKey) -> Places {
+        let at = |name: String| self.0.options.state_dir.join("credentials").join(name).display().to_string();
+        Places {
+            allowed: names::allowed(account).into_iter().map(at).collect(),
+            pending: at(names::pending(account.channel())),
+            record: at(names::journal(account.channel())),
+        }
+    }
+}
+
+fn key(channel: &ChannelId, account: &crate::message::AccountId) -> Result<AccountKey, StoreError> {
+    AccountKey::new(channel.clone(), account.clone()).map_err(|error| StoreError::Refused(error.to_string()))
+}

@@ -1,0 +1,333 @@
+//! One transaction on a channel's files: locks, what the files say, the rules, and the writes in their order.
+
+use super::disk::{Dir, FileError, Identity};
+use super::document::{AllowDocument, DocumentError, PendingDocument, StoredRequest};
+use super::fault::{Step, step};
+use super::journal::Journal;
+use super::lock::{Flock, LockError, Sidecar, Waiting};
+use super::view::{request_id, request_of};
+use super::{Inner, names, trouble, view};
+use crate::clock::{Clock, Timestamp};
+use crate::decision::Fault;
+use crate::message::{AccountId, AccountKey, ChannelId, SenderId};
+use crate::pairing::{Change, ChannelState, Request};
+use crate::store::StoreError;
+
+/// The files of a channel under their locks, and what they say.
+pub(super) struct Transaction<'a> {
+    inner: &'a Inner,
+    channel: &'a ChannelId,
+    dir: Dir,
+    /// What the rules look at; it has had its upkeep.
+    pub(super) state: ChannelState,
+    pub(super) now: Timestamp,
+    pending: Result<File<PendingDocument>, Fault>,
+    journal: Journal,
+    allowed: Vec<File<AllowDocument>>,
+    /// What is to be written.
+    change: Change,
+    pending_lock: Sidecar,
+    /// Held until all is done; declared last, so that it is let go last.
+    _flock: Flock,
+}
+
+/// A document, and the state of its file when it was read.
+struct File<T> {
+    name: String,
+    account: Option<AccountId>,
+    document: T,
+    identity: Option<Identity>,
+    lock: Option<Sidecar>,
+}
+
+/// Why a transaction did not end.
+pub(super) enum Interrupted {
+    /// Someone was in between: nothing was done, or it is harmless to do it again.
+    Again(Fault),
+    /// It can't be done.
+    Failed(StoreError),
+}
+
+impl<'a> Transaction<'a> {
+    /// Takes the locks and reads the files; the lists of `accounts` are to be written.
+    pub(super) fn begin(
+        inner: &'a Inner,
+        channel: &'a ChannelId,
+        accounts: &[AccountKey],
+    ) -> Result<Self, Interrupted> {
+        let dir = inner.freshness.place().map_err(|error| trouble::fault(&error))?.credentials.clone();
+        let waiting = ByClock(&*inner.world.clock);
+        let patience = i64::try_from(inner.lock_wait.as_millis()).unwrap_or(i64::MAX);
+        let deadline = waiting.now().saturating_add(patience);
+        let flock = Flock::acquire(&dir, channel.as_str(), &waiting, deadline)?;
+        let pending_name = names::pending(channel);
+        let pending_lock = Sidecar::acquire(&dir, &pending_name, &flock, &waiting, deadline)?;
+        let mut allowed = Vec::new();
+        for account in accounts {
+            for name in names::allowed(account) {
+                let lock = Some(Sidecar::acquire(&dir, &name, &flock, &waiting, deadline)?);
+                let account = Some(account.account().clone());
+                allowed.push(File {
+                    account,
+                    lock,
+                    ..File::read(&dir, name, AllowDocument::empty(), AllowDocument::parse)?
+                });
+            }
+        }
+        let journal = view::journal_of(channel, &dir)?;
+        let pending = File::read(&dir, pending_name, PendingDocument::empty(), PendingDocument::parse);
+        let requests: Vec<Request> = match &pending {
+            Ok(file) => file.document.requests().filter_map(|stored| request_of(channel, &stored)).collect(),
+            Err(_) => Vec::new(),
+        };
+        let now = inner.world.clock.now();
+        let state = ChannelState::joined(requests, journal.record.clone());
+        let (change, _flock) = (Change::default(), flock);
+        let mut this =
+            Self { inner, channel, dir, state, now, pending, journal, allowed, change, pending_lock, _flock };
+        this.keep_up();
+        Ok(this)
+    }
+
+    /// The pending file, where the answer needs it.
+    pub(super) fn require_pending(&self) -> Result<(), StoreError> {
+        match &self.pending {
+            Ok(_) => Ok(()),
+            Err(fault) => Err(fault.clone().into()),
+        }
+    }
+
+    /// Whether one of the ids is on the account's lists.
+    pub(super) fn is_allowed<'i>(
+        &self,
+        account: &AccountId,
+        mut ids: impl Iterator<Item = &'i SenderId>,
+    ) -> Result<bool, Fault> {
+        let key = AccountKey::new(self.channel.clone(), account.clone());
+        let key = key.map_err(|error| Fault::unreadable(error.to_string()))?;
+        let allowed = self.inner.load(&key).snapshot.allowed.clone()?;
+        Ok(ids.any(|id| allowed.contains(id)))
+    }
+
+    /// Applies a change in memory; [`Transaction::commit`] makes it durable.
+    pub(super) fn apply(&mut self, change: Change) {
+        self.state.apply(&change);
+        self.change.extend(change);
+    }
+
+    /// How many entries of the account's lists are this sender.
+    pub(super) fn entries_of(&self, id: &SenderId) -> usize {
+        let is_it = |entry: &str| SenderId::parse_entry(self.channel, entry).is_ok_and(|entry| entry == *id);
+        self.allowed.iter().flat_map(|file| file.document.entries()).filter(|entry| is_it(entry)).count()
+    }
+
+    // INVARIANT I4: who comes in comes in first; what is over is over last.
+    // INVARIANT I6: a request is on disk before the record knows it, and in the record before its code is handed out.
+    pub(super) fn commit(mut self) -> Result<(), Interrupted> {
+        if self.change.is_empty() {
+            return Ok(());
+        }
+        let change = std::mem::take(&mut self.change);
+        let mut wrote = false;
+        for (account, id) in &change.admit {
+            wrote |= self.admit(account, id)?;
+        }
+        let adds = !change.add.is_empty();
+        if adds {
+            self.between(&mut wrote)?;
+            self.write_pending(&change)?;
+        }
+        if !change.entries.is_empty() {
+            self.between(&mut wrote)?;
+            self.write_journal(&change)?;
+        }
+        if !adds && !(change.drop.is_empty() && change.restamp.is_empty()) {
+            self.between(&mut wrote)?;
+            self.write_pending(&change)?;
+        }
+        for (account, id) in &change.revoke {
+            self.between(&mut wrote)?;
+            self.revoke(account, id)?;
+        }
+        Ok(())
+    }
+
+    fn between(&self, wrote: &mut bool) -> Result<(), Interrupted> {
+        if std::mem::replace(wrote, true) {
+            let failed = |source| trouble::fault(&self.dir.io("", "go on in", source));
+            step(Step::BetweenFiles).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn keep_up(&mut self) {
+        let is_in = |request: &Request| {
+            // Where the list can't be read, nothing is known, and nothing is dropped.
+            self.is_allowed(&request.account, std::iter::once(&request.id)).unwrap_or(false)
+        };
+        let upkeep = self.state.upkeep(self.now, is_in);
+        self.apply(upkeep);
+    }
+
+    /// Adds a sender to the list that is written; says whether that was needed.
+    fn admit(&mut self, account: &AccountId, id: &SenderId) -> Result<bool, Interrupted> {
+        if self.entries_of(id) > 0 {
+            return Ok(false);
+        }
+        let clock = &*self.inner.world.clock;
+        let mut lists = self.allowed.iter_mut().filter(|file| file.account.as_ref() == Some(account));
+        let Some(file) = lists.next() else { return Ok(false) };
+        file.document.push(id.as_str());
+        let bytes = file.document.to_bytes();
+        file.replace(&self.dir, &bytes, clock)?;
+        Ok(true)
+    }
+
+    /// Takes a sender out of every list of the account.
+    fn revoke(&mut self, account: &AccountId, id: &SenderId) -> Result<(), Interrupted> {
+        let (clock, channel) = (&*self.inner.world.clock, self.channel);
+        let is_it = |entry: &str| SenderId::parse_entry(channel, entry).is_ok_and(|entry| entry == *id);
+        for file in self.allowed.iter_mut().filter(|file| file.account.as_ref() == Some(account)) {
+            if file.document.remove_where(is_it) > 0 {
+                let bytes = file.document.to_bytes();
+                file.replace(&self.dir, &bytes, clock)?;
+            }
+        }
+        Ok(())
+    }
+
+    // INVARIANT I7: a pending file that can't be trusted is not written.
+    fn write_pending(&mut self, change: &Change) -> Result<(), Interrupted> {
+        let Ok(file) = &mut self.pending else { return Ok(()) };
+        let channel = self.channel;
+        file.document.retain(|stored| !change.drop.contains(&request_id(channel, stored)));
+        for (request, at) in &change.restamp {
+            file.document.restamp(at.as_millis(), |stored| request_id(channel, stored) == *request);
+        }
+        change.add.iter().for_each(|request| file.document.push(&stored(request)));
+        let bytes = file.document.to_bytes();
+        let (clock, lock) = (&*self.inner.world.clock, &self.pending_lock);
+        file.replace_under(&self.dir, &bytes, lock, clock)
+    }
+
+    fn write_journal(&mut self, change: &Change) -> Result<(), Interrupted> {
+        let name = names::journal(self.channel);
+        self.pending_lock.confirm(self.inner.world.clock.now().as_millis())?;
+        match self.journal.appended(&change.entries) {
+            Some(bytes) => {
+                self.dir
+                    .append(&name, &bytes, self.journal.length)
+                    .map_err(|error| trouble::fault(&error))?;
+            }
+            None => {
+                let bytes = Journal::rewritten(&self.state.record, self.now);
+                let sure = || -> Result<(), FileError> { Ok(()) };
+                self.dir.replace(&name, &bytes, sure).map_err(|error| trouble::fault(&error))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<T> File<T> {
+    fn read(
+        dir: &Dir,
+        name: String,
+        empty: T,
+        parse: fn(&[u8]) -> Result<T, DocumentError>,
+    ) -> Result<Self, Fault> {
+        let contents = dir.read(&name).map_err(|error| trouble::fault(&error))?;
+        let identity = contents.as_ref().map(|contents| contents.identity);
+        let document = match contents {
+            None => empty,
+            Some(contents) => parse(&contents.bytes).map_err(|error| trouble::in_file(dir, &name, &error))?,
+        };
+        Ok(Self { name, account: None, document, identity, lock: None })
+    }
+
+    fn replace(&mut self, dir: &Dir, bytes: &[u8], clock: &dyn Clock) -> Result<(), Interrupted> {
+        match self.lock.take() {
+            Some(lock) => {
+                let result = self.replace_under(dir, bytes, &lock, clock);
+                self.lock = Some(lock);
+                result
+            }
+            None => Ok(()),
+        }
+    }
+
+    // INVARIANT I13: lock and file are looked at again right before the rename, and the file once more after it: a
+    // program that wrote without the lock is noticed, and its update is not lost to ours, nor ours to it.
+    fn replace_under(
+        &mut self,
+        dir: &Dir,
+        bytes: &[u8],
+        lock: &Sidecar,
+        clock: &dyn Clock,
+    ) -> Result<(), Interrupted> {
+        let (name, known) = (&self.name, self.identity);
+        let written = dir.replace(name, bytes, || {
+            lock.confirm(clock.now().as_millis())?;
+            let still_there = dir.identify(name)? == known;
+            if still_there { Ok(()) } else { Err(LockError::Lost { path: lock.path() }) }
+        })?;
+        self.identity = Some(written);
+        let now_there = dir.identify(name).map_err(|error| trouble::fault(&error))?;
+        if now_there.is_some_and(|there| there.is_same_file(&written)) {
+            Ok(())
+        } else {
+            let path = dir.path().join(name);
+            Err(Interrupted::Again(Fault::locked(format!(
+                "`{}` was overwritten by a program that did not take its lock; try again",
+                path.display()
+            ))))
+        }
+    }
+}
+
+/// A request as the shared file holds it.
+fn stored(request: &Request) -> StoredRequest {
+    StoredRequest {
+        id: request.id.to_string(),
+        code: request.code.reveal().to_owned(),
+        created_at: Some(request.created_at.as_millis()),
+        last_seen_at: Some(request.last_seen_at.as_millis()),
+        meta: request.meta.clone(),
+        account_id: Some(request.account.to_string()),
+        request_id: Some(request.request.to_string()),
+        source: request.source.as_ref().map(|source| source.as_str().to_owned()),
+    }
+}
+
+struct ByClock<'a>(&'a dyn Clock);
+
+impl Waiting for ByClock<'_> {
+    fn now(&self) -> i64 {
+        self.0.now().as_millis()
+    }
+
+    fn pause(&self, duration: std::time::Duration) {
+        self.0.pause(duration);
+    }
+}
+
+impl From<Fault> for Interrupted {
+    fn from(fault: Fault) -> Self {
+        Self::Failed(fault.into())
+    }
+}
+
+impl From<StoreError> for Interrupted {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<LockError> for Interrupted {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Lost { .. } => Self::Again(trouble::lock(&error)),
+            LockError::Timeout { .. } | LockError::File(_) => Self::Failed(trouble::lock(&error).into()),
+        }
+    }
+}

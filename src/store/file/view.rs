@@ -1,0 +1,238 @@
+//! What the files of a channel say, read once and again only when they changed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+
+use super::disk::{Dir, Identity};
+use super::document::{PendingDocument, StoredRequest, visit_allow_entries};
+use super::freshness::{Freshness, Place, Since};
+use super::journal::Journal;
+use super::{names, trouble};
+use crate::allowlist::{IdSet, IdSetBuilder};
+use crate::clock::{Timestamp, World};
+use crate::decision::Fault;
+use crate::message::{AccountId, AccountKey, ChannelId, SenderId, Source};
+use crate::pairing::record::Record;
+use crate::pairing::{ChannelState, PairingCode, Request, RequestId};
+use crate::policy::HOUR;
+use crate::store::{Loaded, Snapshot, blocked_set};
+
+/// The files of one channel as they were last read. One thread at a time reads.
+pub(super) struct View {
+    channel: ChannelId,
+    cache: Mutex<Cache>,
+}
+
+#[derive(Default)]
+struct Cache {
+    pending: Option<Cached<Vec<Request>>>,
+    journal: Option<Cached<Record>>,
+    allowed: HashMap<AccountId, Cached<IdSet>>,
+    snapshots: HashMap<AccountId, Arc<Snapshot>>,
+    /// Pending and journal together, for the snapshots of all accounts.
+    state: Option<Result<Arc<ChannelState>, Fault>>,
+}
+
+/// A part, and in which state its files were.
+struct Cached<T> {
+    value: Result<Arc<T>, Fault>,
+    read_at: Option<u64>,
+    identities: Vec<Option<Identity>>,
+    is_settled: bool,
+}
+
+impl View {
+    pub(super) fn new(channel: ChannelId) -> Self {
+        Self { channel, cache: Mutex::default() }
+    }
+
+    /// The snapshot of an account, if none of its files changed since it was made; reads nothing.
+    pub(super) fn unchanged(&self, account: &AccountKey, freshness: &Freshness) -> Option<Loaded> {
+        let revision = Some(freshness.revision()?);
+        let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let snapshot = Arc::clone(cache.snapshots.get(account.account())?);
+        let holds = |read_at: Option<u64>, names: &[String]| {
+            names.iter().all(|name| match (freshness.changed_at(name), read_at) {
+                (Since::Revision(changed), Some(read)) => changed <= read,
+                _ => false,
+            })
+        };
+        let all = holds(cache.pending.as_ref()?.read_at, &[names::pending(&self.channel)])
+            && holds(cache.journal.as_ref()?.read_at, &[names::journal(&self.channel)])
+            && holds(cache.allowed.get(account.account())?.read_at, &names::allowed(account));
+        all.then_some(Loaded { revision, snapshot })
+    }
+
+    /// The state of an account as its files are now. Reads what changed.
+    pub(super) fn load(&self, account: &AccountKey, freshness: &Freshness, world: &World) -> Loaded {
+        let place = match freshness.place() {
+            Ok(place) => place,
+            Err(error) => {
+                let fault = trouble::fault(&error);
+                return Loaded { revision: None, snapshot: Arc::new(Snapshot::unavailable(&fault)) };
+            }
+        };
+        // Taken before anything is read: what happens from here on is another revision.
+        let revision = freshness.revision();
+        let reading = Reading { place: &place, freshness, revision, now: world.clock.now() };
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let Cache { pending, journal, allowed, snapshots, state } = &mut *cache;
+        let channel = &self.channel;
+        let pending_is_new =
+            reading.refresh(pending, &[names::pending(channel)], |dir| requests(channel, dir));
+        let journal_is_new =
+            reading.refresh(journal, &[names::journal(channel)], |dir| Ok(journal_of(channel, dir)?.record));
+        if pending_is_new || journal_is_new || state.is_none() {
+            snapshots.clear();
+            *state = joined(pending.as_ref(), journal.as_ref());
+        }
+        let mut list = allowed.remove(account.account());
+        let list_names = names::allowed(account);
+        let allowed_is_new = reading.refresh(&mut list, &list_names, |dir| id_set(channel, &list_names, dir));
+        let no_list = || Err(Fault::unreadable("not read"));
+        let value = |list: &Cached<IdSet>| list.value.clone();
+        let set = list.as_ref().map_or_else(no_list, value);
+        if let Some(list) = list {
+            allowed.insert(account.account().clone(), list);
+        }
+        if allowed_is_new {
+            snapshots.remove(account.account());
+        }
+        let record = journal.as_ref().map_or_else(|| Err(Fault::unreadable("not read")), |j| j.value.clone());
+        let make = || {
+            let record = record.map(|record| (Arc::new(blocked_set(&record, account.account())), record));
+            let pending = state.clone().unwrap_or_else(|| Err(Fault::unreadable("not read")));
+            Arc::new(Snapshot { allowed: set, record, pending })
+        };
+        let snapshot = Arc::clone(snapshots.entry(account.account().clone()).or_insert_with(make));
+        Loaded { revision, snapshot }
+    }
+}
+
+fn joined(
+    pending: Option<&Cached<Vec<Request>>>,
+    journal: Option<&Cached<Record>>,
+) -> Option<Result<Arc<ChannelState>, Fault>> {
+    let (pending, journal) = (pending?.value.clone(), journal?.value.clone());
+    let record = match journal {
+        Ok(record) => record,
+        Err(fault) => return Some(Err(fault)),
+    };
+    Some(pending.map(|requests| Arc::new(ChannelState::joined((*requests).clone(), (*record).clone()))))
+}
+
+struct Reading<'a> {
+    place: &'a Place,
+    freshness: &'a Freshness,
+    revision: Option<u64>,
+    now: Timestamp,
+}
+
+impl Reading<'_> {
+    /// Reads a part anew if one of its files changed, and says whether it did.
+    fn refresh<T>(
+        &self,
+        cached: &mut Option<Cached<T>>,
+        names: &[String],
+        read: impl FnOnce(&Dir) -> Result<T, Fault>,
+    ) -> bool {
+        let identities = || -> Vec<Option<Identity>> {
+            let identify = |name: &String| self.place.credentials.identify(name).ok().flatten();
+            names.iter().map(identify).collect()
+        };
+        if let Some(cached) = cached {
+            let is_current =
+                names.iter().all(|name| match (self.freshness.changed_at(name), cached.read_at) {
+                    (Since::Revision(changed), Some(read)) => changed <= read,
+                    _ => cached.is_settled && cached.identities == identities(),
+                });
+            if is_current {
+                cached.read_at = self.revision;
+                return false;
+            }
+        }
+        // Identities first: a change while we read makes the next look read again.
+        let identities = identities();
+        let is_settled = identities.iter().flatten().all(|file| file.is_settled(self.now.as_millis()));
+        let value = read(&self.place.credentials).map(Arc::new);
+        // What can't be read may become readable without a change of the file itself.
+        let read_at = self.revision.filter(|_| value.is_ok());
+        *cached = Some(Cached { is_settled: is_settled && value.is_ok(), value, read_at, identities });
+        true
+    }
+}
+
+/// The requests of a channel. Entries that no program could use are left out.
+fn requests(channel: &ChannelId, dir: &Dir) -> Result<Vec<Request>, Fault> {
+    let name = names::pending(channel);
+    let Some(contents) = dir.read(&name).map_err(|error| trouble::fault(&error))? else {
+        return Ok(Vec::new());
+    };
+    let document =
+        PendingDocument::parse(&contents.bytes).map_err(|error| trouble::in_file(dir, &name, &error))?;
+    Ok(document.requests().filter_map(|stored| request_of(channel, &stored)).collect())
+}
+
+pub(super) fn request_of(channel: &ChannelId, stored: &StoredRequest) -> Option<Request> {
+    let account = match &stored.account_id {
+        Some(account) => AccountId::parse(account).ok()?,
+        None => AccountId::default_account(),
+    };
+    let created_at = Timestamp::from_millis(stored.created_at?);
+    // Other programs may note a sender in a form that we don't know: it is shown, and matches nobody.
+    let id = SenderId::parse_entry(channel, &stored.id).ok().or_else(|| SenderId::from_record(&stored.id))?;
+    Some(Request {
+        request: request_id(channel, stored),
+        account,
+        id,
+        aliases: Vec::new(),
+        code: PairingCode::from_stored(&stored.code),
+        created_at,
+        last_seen_at: stored.last_seen_at.map_or(created_at, Timestamp::from_millis),
+        meta: stored.meta.clone(),
+        source: stored.source.as_deref().map(Source::from_stored),
+        ttl: HOUR,
+        ours: stored.request_id.is_some(),
+    })
+}
+
+/// The id of a request: ours where we made it, else one made of what identifies it. The code is no part of it.
+pub(super) fn request_id(channel: &ChannelId, stored: &StoredRequest) -> RequestId {
+    if let Some(own) = &stored.request_id {
+        return RequestId::from_text(own);
+    }
+    let account = stored.account_id.as_deref().unwrap_or_default();
+    let what = format!("{channel}\n{account}\n{}\n{:?}", stored.id, stored.created_at);
+    let digest = hex::encode(Sha256::digest(what));
+    RequestId::from_text(digest.get(..16).unwrap_or_default())
+}
+
+/// Our record of a channel; an empty one where there is no file.
+pub(super) fn journal_of(channel: &ChannelId, dir: &Dir) -> Result<Journal, Fault> {
+    let name = names::journal(channel);
+    match dir.read(&name).map_err(|error| trouble::fault(&error))? {
+        None => Ok(Journal::default()),
+        Some(contents) => {
+            Journal::parse(&contents.bytes).map_err(|error| trouble::in_file(dir, &name, &error))
+        }
+    }
+}
+
+/// Everyone on the lists of an account. `*` in a stored list never counts.
+fn id_set(channel: &ChannelId, lists: &[String], dir: &Dir) -> Result<IdSet, Fault> {
+    let mut ids = IdSetBuilder::default();
+    for name in lists {
+        let Some(contents) = dir.read(name).map_err(|error| trouble::fault(&error))? else { continue };
+        let visit = |entry: &str| {
+            if entry.trim() != "*"
+                && let Ok(id) = SenderId::parse_entry(channel, entry)
+            {
+                ids.insert(&id);
+            }
+        };
+        visit_allow_entries(&contents.bytes, visit).map_err(|error| trouble::in_file(dir, name, &error))?;
+    }
+    Ok(ids.build())
+}
