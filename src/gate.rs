@@ -18,6 +18,7 @@ pub(crate) use grant::Grant;
 
 use crate::clock::{Clock, World};
 use crate::decision::{Challenge, Decision, Fault, Permit, Reason, Refusal};
+use crate::explain::Preview;
 use crate::message::{
     AccountKey, Authenticity, Conversation, InboundMessage, Origin, Sender, SenderId, Strength,
 };
@@ -149,6 +150,22 @@ impl DmGate {
     #[must_use]
     pub fn reply_for(&self, account: &AccountKey, request: &Request) -> String {
         self.0.reply.load().render(account, request, self.0.world.clock.now())
+    }
+
+    /// What a message would come to, without the transactions.
+    pub(crate) async fn preview(&self, message: &InboundMessage) -> (Preview, Option<Arc<Snapshot>>) {
+        let account = self.entry(&message.account);
+        let policy = account.policy.load_full();
+        if let Some(reason) = refuse_envelope(message, &policy) {
+            return (Preview::Decided(ignore(reason)), None);
+        }
+        let snapshot = account.load(self).await;
+        let preview = match self.weigh(&account, message, &policy, &snapshot) {
+            Verdict::Decided(decision) => Preview::Decided(decision),
+            Verdict::Bind(_) => Preview::ByAlias,
+            Verdict::Knock => Preview::Challenge,
+        };
+        (preview, Some(snapshot))
     }
 
     fn entry(&self, key: &AccountKey) -> Arc<Account> {

@@ -5,6 +5,7 @@ mod allowlist;
 mod channel;
 mod clock;
 mod decision;
+mod explain;
 mod gate;
 mod message;
 mod observe;
@@ -28,6 +29,7 @@ pub use channel::{
 };
 pub use clock::{Clock, Entropy, NoEntropy, OsEntropy, SystemClock, Timestamp, World};
 pub use decision::{Challenge, Decision, Fault, Permit, Reason, Refusal};
+pub use explain::Explanation;
 pub use gate::{AccountHandle, DmGate, DmGateBuilder};
 pub use message::{
     AccountId, AccountKey, Attachment, Authenticity, ChannelId, Conversation, EventKind, IdError,

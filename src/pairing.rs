@@ -12,7 +12,7 @@ use record::{Entry, Hour, Record, Send, SendKind, SendStep, same_source};
 use crate::clock::{Entropy, NoEntropy, Timestamp};
 use crate::decision::Reason;
 use crate::message::{AccountId, ReplyRoute, Sender, SenderId, Source};
-use crate::policy::{Limits, PendingScope};
+use crate::policy::{HOUR, Limits, PendingScope};
 use crate::store::Revoked;
 
 /// A sender who waits for the owner.
@@ -70,6 +70,8 @@ impl Request {
 pub struct ChannelState {
     /// Pending requests, in the order of the file.
     pub requests: Vec<Request>,
+    /// When entries were made that are no usable requests: they count where other programs count to three.
+    pub unusable: Vec<Timestamp>,
     /// Our own record.
     pub record: Record,
 }
@@ -167,14 +169,14 @@ impl ChannelState {
     /// Puts the aliases that the record knows beside the requests, and drops requests that were never handed out: ours,
     /// without a line in our record. Done under the lock, so that no transaction is half-way.
     #[must_use]
-    pub fn joined(mut requests: Vec<Request>, record: Record) -> Self {
+    pub fn joined(mut requests: Vec<Request>, unusable: Vec<Timestamp>, record: Record) -> Self {
         for request in &mut requests {
             if let Some(hour) = record.hour_of(&request.request) {
                 request.aliases = aliases_of(hour, &request.id);
                 request.ttl = hour.ttl();
             }
         }
-        Self { requests, record }
+        Self { requests, unusable, record }
     }
 
     /// Whether a request was written but never handed out: the writer died before the record knew it.
@@ -259,7 +261,11 @@ impl ChannelState {
             PendingScope::Account => request.account == *account,
         };
         let running = || self.record.hours.iter().filter(|hour| hour.counts_at(now)).count();
-        let full = live.clone().filter(counted).count() >= limits.pending_max
+        let lost = self
+            .unusable
+            .iter()
+            .filter(|at| limits.pending_scope == PendingScope::Channel && now <= at.plus(HOUR));
+        let full = live.clone().filter(counted).count() + lost.count() >= limits.pending_max
             || live
                 .any(|request| request.account == *account && same_source(request.source.as_ref(), source))
             || (self.record.hours.len() >= HOURS_KEPT && running() >= HOURS_KEPT);

@@ -94,7 +94,15 @@ impl FileStore {
         open(&options.state_dir)?;
         open(&path)?;
         let (lock_wait, freshness) = (options.lock_wait, Freshness::new(path));
-        freshness.place().map_err(|error| trouble::fault(&error))?;
+        let place = freshness.place().map_err(|error| trouble::fault(&error))?;
+        // What writers that died left behind; an hour is far more than any write takes.
+        match place.credentials.sweep(Duration::from_secs(3_600), world.clock.now().as_millis()) {
+            Ok(swept) if swept.is_empty() => {}
+            Ok(swept) => {
+                tracing::info!("removed {} files that were cut off while they were written", swept.len());
+            }
+            Err(error) => tracing::warn!("{error}"),
+        }
         let (claims, channels) = Default::default();
         Ok(Self(Arc::new(Inner { options, world, lock_wait, freshness, claims, channels })))
     }

@@ -92,7 +92,7 @@ impl Store for MemoryStore {
     async fn load(&self, account: &AccountKey) -> Loaded {
         let mut channels = self.lock();
         let channel = channels.entry(account.channel().clone()).or_default();
-        let state = ChannelState::joined(channel.state.requests.clone(), channel.state.record.clone());
+        let state = channel.state.clone();
         let record = Arc::new(state.record.clone());
         let blocked = Arc::new(blocked_set(&record, account.account()));
         let allowed =

@@ -16,7 +16,7 @@ use super::disk::{Dir, FileError};
 use super::fault::{Step, step};
 
 pub(crate) use sidecar::Sidecar;
-pub(crate) use standing::{Holding, Staleness, Standing, inspect};
+pub(crate) use standing::{Standing, inspect};
 
 /// Where a lock gets its time and its patience from.
 pub(crate) trait Waiting {

@@ -2,6 +2,7 @@
 
 use dashmap::DashMap;
 
+use crate::channel::Known;
 use crate::message::{AccountKey, ChannelId};
 use crate::store::StoreError;
 
@@ -30,6 +31,17 @@ pub(super) fn allowed(account: &AccountKey) -> Vec<String> {
 pub(super) fn channel_of_pending(name: &str) -> Option<ChannelId> {
     let channel = name.strip_suffix(PENDING)?;
     ChannelId::parse(channel).ok().filter(|parsed| parsed.as_str() == channel)
+}
+
+/// The channel of an allow file: the longest known name that it can begin with.
+pub(super) fn channel_of_allowed(name: &str, others: &[ChannelId]) -> Option<ChannelId> {
+    let stem = name.strip_suffix("-allowFrom.json")?;
+    let begins = |channel: &str| {
+        stem.strip_prefix(channel).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    let known = Known::all().map(|known| known.name).chain(others.iter().map(ChannelId::as_str));
+    let channel = known.filter(|channel| begins(channel)).max_by_key(|channel| channel.len())?;
+    ChannelId::parse(channel).ok()
 }
 
 const PENDING: &str = "-pairing.json";

@@ -39,20 +39,27 @@ impl Queue {
         if begins {
             let queue = self.clone();
             // A transaction that began is ended, also when nobody waits for it any more.
-            drop(tokio::task::spawn_blocking(move || queue.work(&together)));
+            drop(tokio::task::spawn_blocking(move || queue.work(together)));
         }
         answer.await.unwrap_or_else(|_| Err(Fault::unreadable("the store broke down; see the log").into()))
     }
 
-    fn work(&self, together: &dyn Fn(&[Knock]) -> Result<Vec<Knocked>, StoreError>) {
+    fn work(&self, together: impl Fn(&[Knock]) -> Result<Vec<Knocked>, StoreError>) {
         let guard = Busy(self);
         while let Some(batch) = guard.next() {
             let (knocks, senders): (Vec<Knock>, Vec<_>) = batch.into_iter().unzip();
             match together(&knocks) {
                 Ok(answers) => {
-                    senders.into_iter().zip(answers).for_each(|(to, answer)| drop(to.send(Ok(answer))))
+                    for (sender, answer) in senders.into_iter().zip(answers) {
+                        // Who asked may be gone.
+                        let _ = sender.send(Ok(answer));
+                    }
                 }
-                Err(error) => senders.into_iter().for_each(|to| drop(to.send(Err(error.clone())))),
+                Err(error) => {
+                    for sender in senders {
+                        let _ = sender.send(Err(error.clone()));
+                    }
+                }
             }
         }
     }

@@ -5,7 +5,7 @@ use super::document::{AllowDocument, DocumentError, PendingDocument, StoredReque
 use super::fault::{Step, step};
 use super::journal::Journal;
 use super::lock::{Flock, LockError, Sidecar, Waiting};
-use super::view::{request_id, request_of};
+use super::view::{Requests, request_id};
 use super::{Inner, names, trouble, view};
 use crate::clock::{Clock, Timestamp};
 use crate::decision::Fault;
@@ -76,12 +76,9 @@ impl<'a> Transaction<'a> {
         }
         let journal = view::journal_of(channel, &dir)?;
         let pending = File::read(&dir, pending_name, PendingDocument::empty(), PendingDocument::parse);
-        let requests: Vec<Request> = match &pending {
-            Ok(file) => file.document.requests().filter_map(|stored| request_of(channel, &stored)).collect(),
-            Err(_) => Vec::new(),
-        };
+        let requests = pending.as_ref().map(|file| Requests::of(channel, &file.document)).unwrap_or_default();
         let now = inner.world.clock.now();
-        let state = ChannelState::joined(requests, journal.record.clone());
+        let state = ChannelState::joined(requests.usable, requests.unusable, journal.record.clone());
         let (change, _flock) = (Change::default(), flock);
         let mut this =
             Self { inner, channel, dir, state, now, pending, journal, allowed, change, pending_lock, _flock };
@@ -141,7 +138,8 @@ impl<'a> Transaction<'a> {
             self.between(&mut wrote)?;
             self.write_journal(&change)?;
         }
-        if !adds && !(change.drop.is_empty() && change.restamp.is_empty()) {
+        let is_over = !change.drop.is_empty() || !change.restamp.is_empty();
+        if is_over && !adds {
             self.between(&mut wrote)?;
             self.write_pending(&change)?;
         }

@@ -27,7 +27,7 @@ pub(super) struct View {
 
 #[derive(Default)]
 struct Cache {
-    pending: Option<Cached<Vec<Request>>>,
+    pending: Option<Cached<Requests>>,
     journal: Option<Cached<Record>>,
     allowed: HashMap<AccountId, Cached<IdSet>>,
     snapshots: HashMap<AccountId, Arc<Snapshot>>,
@@ -112,7 +112,7 @@ impl View {
 }
 
 fn joined(
-    pending: Option<&Cached<Vec<Request>>>,
+    pending: Option<&Cached<Requests>>,
     journal: Option<&Cached<Record>>,
 ) -> Option<Result<Arc<ChannelState>, Fault>> {
     let (pending, journal) = (pending?.value.clone(), journal?.value.clone());
@@ -120,7 +120,11 @@ fn joined(
         Ok(record) => record,
         Err(fault) => return Some(Err(fault)),
     };
-    Some(pending.map(|requests| Arc::new(ChannelState::joined((*requests).clone(), (*record).clone()))))
+    let join = |pending: Arc<Requests>| {
+        let Requests { usable, unusable } = (*pending).clone();
+        Arc::new(ChannelState::joined(usable, unusable, (*record).clone()))
+    };
+    Some(pending.map(join))
 }
 
 struct Reading<'a> {
@@ -164,18 +168,39 @@ impl Reading<'_> {
     }
 }
 
-/// The requests of a channel. Entries that no program could use are left out.
-fn requests(channel: &ChannelId, dir: &Dir) -> Result<Vec<Request>, Fault> {
+/// What a pending file holds.
+#[derive(Clone, Default)]
+pub(super) struct Requests {
+    pub(super) usable: Vec<Request>,
+    /// When the others were made.
+    pub(super) unusable: Vec<Timestamp>,
+}
+
+impl Requests {
+    pub(super) fn of(channel: &ChannelId, document: &PendingDocument) -> Self {
+        let mut requests = Self::default();
+        for stored in document.requests() {
+            match request_of(channel, &stored) {
+                Some(request) => requests.usable.push(request),
+                None => requests.unusable.extend(stored.created_at.map(Timestamp::from_millis)),
+            }
+        }
+        requests.unusable.extend(document.unusable().flatten().map(Timestamp::from_millis));
+        requests
+    }
+}
+
+fn requests(channel: &ChannelId, dir: &Dir) -> Result<Requests, Fault> {
     let name = names::pending(channel);
     let Some(contents) = dir.read(&name).map_err(|error| trouble::fault(&error))? else {
-        return Ok(Vec::new());
+        return Ok(Requests::default());
     };
     let document =
         PendingDocument::parse(&contents.bytes).map_err(|error| trouble::in_file(dir, &name, &error))?;
-    Ok(document.requests().filter_map(|stored| request_of(channel, &stored)).collect())
+    Ok(Requests::of(channel, &document))
 }
 
-pub(super) fn request_of(channel: &ChannelId, stored: &StoredRequest) -> Option<Request> {
+fn request_of(channel: &ChannelId, stored: &StoredRequest) -> Option<Request> {
     let account = match &stored.account_id {
         Some(account) => AccountId::parse(account).ok()?,
         None => AccountId::default_account(),

@@ -73,6 +73,7 @@ impl Dir {
         Ok(self.facts_of(name, &file)?.identity)
     }
 
+    #[cfg(test)]
     /// Removes `name`, durably. Says whether it was there.
     pub(crate) fn remove(&self, name: &str) -> Result<bool, FileError> {
         let was_there = self.unlink(name)?;

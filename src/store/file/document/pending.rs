@@ -83,13 +83,9 @@ impl PendingDocument {
     /// Keeps the usable requests for which `is_kept` is true, and everything that is none.
     /// Says how many were removed.
     pub(crate) fn retain(&mut self, mut is_kept: impl FnMut(&StoredRequest) -> bool) -> usize {
-        self.retain_items(|item| StoredRequest::read(item).is_none_or(|request| is_kept(&request)))
-    }
-
-    /// Keeps the entries that are no usable requests, where `is_kept` is true for their time of creation.
-    /// Says how many were removed.
-    pub(crate) fn retain_unusable(&mut self, mut is_kept: impl FnMut(Option<i64>) -> bool) -> usize {
-        self.retain_items(|item| StoredRequest::read(item).is_some() || is_kept(created_at(item)))
+        let before = self.0.items.len();
+        self.0.items.retain(|item| StoredRequest::read(item).is_none_or(|request| is_kept(&request)));
+        before.saturating_sub(self.0.items.len())
     }
 
     /// Sets both times of the usable requests for which `is_meant` is true.
@@ -112,12 +108,6 @@ impl PendingDocument {
     /// The document as it is to be written.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         self.0.to_bytes()
-    }
-
-    fn retain_items(&mut self, mut is_kept: impl FnMut(&str) -> bool) -> usize {
-        let before = self.0.items.len();
-        self.0.items.retain(|item| is_kept(item));
-        before.saturating_sub(self.0.items.len())
     }
 }
 

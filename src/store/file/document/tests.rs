@@ -172,8 +172,6 @@ fn entries_that_are_no_usable_requests_are_kept_and_told_apart() {
     );
     assert_eq!(document.retain(|_| false), 3);
     assert_eq!(document.unusable().count(), 6);
-    assert_eq!(document.retain_unusable(|created| created.is_some()), 5);
-    assert_eq!(document.unusable().count(), 1);
 }
 
 #[test]

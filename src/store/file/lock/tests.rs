@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::super::disk::{Dir, FileError};
 use super::super::fault::{Fault, Step, on_this_thread};
-use super::{Flock, LockError, Sidecar, Staleness, Standing, Waiting, inspect};
+use super::standing::Staleness;
+use super::{Flock, LockError, Sidecar, Standing, Waiting, inspect};
 
 /// Time that only goes by where somebody waits.
 struct Fake {
