@@ -185,8 +185,8 @@ impl DmGate {
         if let Some(reason) = refuse_envelope(message, &policy) {
             return Some(ignore(reason));
         }
-        let snapshot = account.fresh(self, &policy)?;
-        match self.weigh(account, message, &policy, &snapshot) {
+        let held = account.fresh(self, &policy)?;
+        match self.weigh(account, message, &policy, &held.snapshot) {
             Verdict::Decided(decision) => Some(decision),
             Verdict::Bind(_) | Verdict::Knock => None,
         }

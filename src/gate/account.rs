@@ -15,12 +15,7 @@ use crate::store::{Loaded, Snapshot};
 pub(super) struct Account {
     pub(super) key: AccountKey,
     pub(super) policy: ArcSwap<Policy>,
-    snapshot: ArcSwap<Snapshot>,
-    /// The store's revision from which on the snapshot holds. Written after the snapshot and read before it, so that
-    /// whoever sees the revision sees a snapshot at least as new.
-    revision: AtomicU64,
-    /// When the revision was last found to be current, in the clock's ticks.
-    checked_at: AtomicU64,
+    held: ArcSwap<Held>,
 }
 
 /// A policy, and its list ready to be looked up.
@@ -29,8 +24,14 @@ pub(super) struct Policy {
     pub(super) listed: IdSet,
 }
 
-/// The revision of a snapshot that does not hold.
-const STALE: u64 = u64::MAX;
+/// A snapshot, and from when on it holds: one value behind one pointer, so that no reader sees parts of two.
+pub(super) struct Held {
+    pub(super) snapshot: Arc<Snapshot>,
+    /// The store's revision, from before the snapshot was read.
+    revision: Option<u64>,
+    /// When the revision was last found to be current, in the clock's ticks.
+    checked_at: AtomicU64,
+}
 
 impl Policy {
     pub(super) fn new(given: AccountPolicy) -> Self {
@@ -42,50 +43,42 @@ impl Policy {
 impl Account {
     pub(super) fn new(key: AccountKey, policy: AccountPolicy) -> Self {
         let nothing = Snapshot::unavailable(&Fault::unreadable("the state was not read yet"));
-        Self {
-            key,
-            policy: ArcSwap::from_pointee(Policy::new(policy)),
-            snapshot: ArcSwap::from_pointee(nothing),
-            revision: STALE.into(),
-            checked_at: 0.into(),
-        }
+        let held = Held { snapshot: Arc::new(nothing), revision: None, checked_at: 0.into() };
+        Self { key, policy: ArcSwap::from_pointee(Policy::new(policy)), held: ArcSwap::from_pointee(held) }
     }
 
     /// The last snapshot, if it is as fresh as the policy asks.
     // INVARIANT I1: the revision is asked after the message arrived, and the snapshot is at least as new as it; with
     // bounded freshness, it was asked no longer ago than the bound.
-    pub(super) fn fresh(&self, gate: &DmGate, policy: &Policy) -> Option<Guard<Arc<Snapshot>>> {
+    pub(super) fn fresh(&self, gate: &DmGate, policy: &Policy) -> Option<Guard<Arc<Held>>> {
         let Freshness::Bounded(bound) = policy.given.limits().freshness else {
             return self.current(gate);
         };
         let ticks = gate.0.world.clock.ticks();
-        let age = ticks.saturating_sub(self.checked_at.load(Ordering::Acquire));
-        if u128::from(age) < bound.as_millis() && self.revision.load(Ordering::Acquire) != STALE {
-            return Some(self.snapshot.load());
+        let held = self.held.load();
+        let age = ticks.saturating_sub(held.checked_at.load(Ordering::Relaxed));
+        if held.revision.is_some() && u128::from(age) < bound.as_millis() {
+            return Some(held);
         }
         let current = self.current(gate)?;
-        self.checked_at.store(ticks, Ordering::Release);
+        current.checked_at.store(ticks, Ordering::Relaxed);
         Some(current)
     }
 
     /// The last snapshot, if nothing changed since it was read.
     // INVARIANT I9: whatever any process changed is in the store's revision before that process is done.
-    fn current(&self, gate: &DmGate) -> Option<Guard<Arc<Snapshot>>> {
+    fn current(&self, gate: &DmGate) -> Option<Guard<Arc<Held>>> {
         let revision = gate.0.store.revision(&self.key)?;
-        let holds = revision != STALE && self.revision.load(Ordering::Acquire) == revision;
-        holds.then(|| self.snapshot.load())
+        let held = self.held.load();
+        (held.revision == Some(revision)).then_some(held)
     }
 
     /// Reads the state anew, and keeps it.
     pub(super) async fn load(&self, gate: &DmGate) -> Arc<Snapshot> {
         let ticks = gate.0.world.clock.ticks();
         let Loaded { revision, snapshot } = gate.0.store.load(&self.key).await;
-        // Two loads may end in the wrong order. Then an older snapshot would stand under a newer revision, unless the
-        // revision is taken away first: whoever finds none loads again.
-        self.revision.store(STALE, Ordering::Release);
-        self.snapshot.store(Arc::clone(&snapshot));
-        self.revision.store(revision.unwrap_or(STALE), Ordering::Release);
-        self.checked_at.store(ticks, Ordering::Release);
+        let held = Held { snapshot: Arc::clone(&snapshot), revision, checked_at: ticks.into() };
+        self.held.store(Arc::new(held));
         snapshot
     }
 }

@@ -36,7 +36,7 @@ impl Grant {
     pub(crate) async fn is_current(&self) -> bool {
         let policy = self.account.policy.load_full();
         let snapshot = match self.account.fresh(&self.gate, &policy) {
-            Some(snapshot) => Arc::clone(&snapshot),
+            Some(held) => Arc::clone(&held.snapshot),
             None => self.account.load(&self.gate).await,
         };
         policy.given.dm() != DmPolicy::Disabled

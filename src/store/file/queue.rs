@@ -8,7 +8,7 @@ use crate::decision::Fault;
 use crate::pairing::{Knock, Knocked};
 use crate::store::StoreError;
 
-type Answer = Result<Knocked, StoreError>;
+pub(super) type Answer = Result<Knocked, StoreError>;
 
 /// Knocks that wait for the transaction that is under way. Whoever finds none under way begins one, and works off what
 /// came in meanwhile, all at once.
@@ -28,7 +28,7 @@ impl Queue {
     pub(super) async fn knock(
         &self,
         knock: Knock,
-        together: impl Fn(&[Knock]) -> Result<Vec<Knocked>, StoreError> + Send + 'static,
+        together: impl Fn(&[Knock]) -> Result<Vec<Answer>, StoreError> + Send + 'static,
     ) -> Answer {
         let (sender, answer) = oneshot::channel();
         let begins = {
@@ -44,7 +44,7 @@ impl Queue {
         answer.await.unwrap_or_else(|_| Err(Fault::unreadable("the store broke down; see the log").into()))
     }
 
-    fn work(&self, together: impl Fn(&[Knock]) -> Result<Vec<Knocked>, StoreError>) {
+    fn work(&self, together: impl Fn(&[Knock]) -> Result<Vec<Answer>, StoreError>) {
         let guard = Busy(self);
         while let Some(batch) = guard.next() {
             let (knocks, senders): (Vec<Knock>, Vec<_>) = batch.into_iter().unzip();
@@ -52,7 +52,7 @@ impl Queue {
                 Ok(answers) => {
                     for (sender, answer) in senders.into_iter().zip(answers) {
                         // Who asked may be gone.
-                        let _ = sender.send(Ok(answer));
+                        let _ = sender.send(answer);
                     }
                 }
                 Err(error) => {

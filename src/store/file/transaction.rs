@@ -7,10 +7,10 @@ use super::journal::Journal;
 use super::lock::{Flock, LockError, Sidecar, Waiting};
 use super::view::{Requests, request_id};
 use super::{Inner, names, trouble, view};
-use crate::clock::{Clock, Timestamp};
+use crate::clock::{Clock, Entropy, Timestamp};
 use crate::decision::Fault;
 use crate::message::{AccountId, AccountKey, ChannelId, SenderId};
-use crate::pairing::{Change, ChannelState, Request};
+use crate::pairing::{Change, ChannelState, Knock, Knocked, Request};
 use crate::store::StoreError;
 
 /// The files of a channel under their locks, and what they say.
@@ -95,7 +95,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// Whether one of the ids is on the account's lists.
-    pub(super) fn is_allowed<'i>(
+    fn is_allowed<'i>(
         &self,
         account: &AccountId,
         mut ids: impl Iterator<Item = &'i SenderId>,
@@ -106,6 +106,16 @@ impl<'a> Transaction<'a> {
         Ok(ids.any(|id| allowed.contains(id)))
     }
 
+    /// A stranger knocks.
+    pub(super) fn knock(
+        &self,
+        knock: &Knock,
+        entropy: &dyn Entropy,
+    ) -> Result<(Knocked, Change), StoreError> {
+        let allowed = self.is_allowed(&knock.account, knock.sender.ids())?;
+        Ok(self.state.knock(knock, allowed, self.now, entropy)?)
+    }
+
     /// Applies a change in memory; [`Transaction::commit`] makes it durable.
     pub(super) fn apply(&mut self, change: Change) {
         self.state.apply(&change);
@@ -113,9 +123,10 @@ impl<'a> Transaction<'a> {
     }
 
     /// How many entries of the account's lists are this sender.
-    pub(super) fn entries_of(&self, id: &SenderId) -> usize {
+    pub(super) fn entries_of(&self, account: &AccountId, id: &SenderId) -> usize {
         let is_it = |entry: &str| SenderId::parse_entry(self.channel, entry).is_ok_and(|entry| entry == *id);
-        self.allowed.iter().flat_map(|file| file.document.entries()).filter(|entry| is_it(entry)).count()
+        let lists = self.allowed.iter().filter(|file| file.account.as_ref() == Some(account));
+        lists.flat_map(|file| file.document.entries()).filter(|entry| is_it(entry)).count()
     }
 
     // INVARIANT I4: who comes in comes in first; what is over is over last.
@@ -147,7 +158,12 @@ impl<'a> Transaction<'a> {
             self.between(&mut wrote)?;
             self.revoke(account, id)?;
         }
-        Ok(())
+        if self.dir.still_at_path() {
+            Ok(())
+        } else {
+            // What was written went away with the directory: it is done again in the one that took its place.
+            Err(Interrupted::Again(Fault::locked("the state directory was replaced meanwhile; try again")))
+        }
     }
 
     fn between(&self, wrote: &mut bool) -> Result<(), Interrupted> {
@@ -169,7 +185,7 @@ impl<'a> Transaction<'a> {
 
     /// Adds a sender to the list that is written; says whether that was needed.
     fn admit(&mut self, account: &AccountId, id: &SenderId) -> Result<bool, Interrupted> {
-        if self.entries_of(id) > 0 {
+        if self.entries_of(account, id) > 0 {
             return Ok(false);
         }
         let clock = &*self.inner.world.clock;
