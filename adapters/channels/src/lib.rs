@@ -1,1 +1,4 @@
 //! Chat platforms for dmgate: one module and one feature each.
+
+#[cfg(feature = "webchat")]
+pub mod webchat;

@@ -1,0 +1,325 @@
+//! The built-in web chat: who its visitors are and what they are sent.
+//!
+//! It knows nothing of HTTP: `dmgate-gateway` serves the page, keeps the cookie, and says here what came in.
+//!
+//! A visitor is the hash of a random value in a cookie, which the page asks for when the first message is sent. A text
+//! counts as sent when a page said that it has it; until then it is kept and given to every page that opens, so that
+//! neither a reload nor a telephone that slept loses an answer. Codes and notices need an open page: without one the
+//! sending has failed, and the pipeline tries again.
+
+mod mailbox;
+mod seen;
+mod session;
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use dmgate::{
+    AccountKey, ChannelAdapter, ChannelError, ChannelId, ChannelMeta, ChannelStatus, IdError, InboundMessage,
+    Inbox, NoEntropy, OutboundText, ReplyRoute, SendError, Sender, SenderId, Source, TextKind, Webhook,
+    World,
+};
+use http::StatusCode;
+pub use mailbox::{Event, Text};
+use mailbox::{Mailboxes, Opened};
+use seen::Seen;
+pub use session::Session;
+use tokio_util::sync::CancellationToken;
+
+/// The longest text, to a visitor and from one.
+pub const TEXT_LIMIT: usize = 4_000;
+
+/// How long a page has to say that it has a code or a notice.
+const CONFIRM_WITHIN: Duration = Duration::from_secs(15);
+
+/// The web chat of one account.
+pub struct WebChat {
+    meta: ChannelMeta,
+    world: World,
+    mailboxes: Mutex<Mailboxes>,
+    seen: Mutex<Seen>,
+}
+
+impl WebChat {
+    /// The web chat of this account.
+    #[must_use]
+    pub fn new(account: AccountKey, world: World) -> Arc<Self> {
+        let meta = ChannelMeta {
+            account,
+            id_line: "web chat id".into(),
+            text_limit: TEXT_LIMIT,
+            // A page that has a text already does not show it again.
+            idempotent_sends: true,
+        };
+        Arc::new(Self { meta, world, mailboxes: Mutex::default(), seen: Mutex::default() })
+    }
+
+    /// A session for a new visitor. Nothing is stored.
+    ///
+    /// # Errors
+    /// [`NoEntropy`] when the generator has no random bytes.
+    pub fn new_session(&self) -> Result<Session, NoEntropy> {
+        Session::generate(&*self.world.entropy)
+    }
+
+    /// Who holds this session.
+    ///
+    /// # Errors
+    /// [`IdError`] if the account is one of a channel whose ids look different.
+    pub fn visitor(&self, session: &Session) -> Result<SenderId, IdError> {
+        session.visitor(self.channel())
+    }
+
+    /// Opens a page's line: first what was kept, then what comes. The caller bounds how many there are.
+    #[must_use]
+    pub fn open(self: &Arc<Self>, visitor: SenderId) -> Line {
+        let opened = self.mailboxes().open(&visitor);
+        Line { chat: Arc::clone(self), visitor, opened }
+    }
+
+    /// The message that a visitor wrote. `None` if `id` says that it came in before.
+    pub fn message(
+        &self,
+        visitor: SenderId,
+        from: IpAddr,
+        text: String,
+        id: Option<String>,
+    ) -> Option<InboundMessage> {
+        if let Some(id) = &id {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            if !seen.is_new(&visitor, id) {
+                return None;
+            }
+        }
+        let route = ReplyRoute::new(visitor.as_str());
+        let mut message = InboundMessage::direct(self.meta.account.clone(), Sender::new(visitor), text);
+        message.route = route;
+        message.message_id = id;
+        message.source = Some(Source::of_address(from));
+        Some(message)
+    }
+
+    /// A page of this visitor has the text.
+    pub fn received(&self, visitor: &SenderId, id: &str) {
+        self.mailboxes().confirm(visitor, id);
+    }
+
+    fn channel(&self) -> &ChannelId {
+        self.meta.account.channel()
+    }
+
+    fn mailboxes(&self) -> MutexGuard<'_, Mailboxes> {
+        // Each change is one call that leaves whole mailboxes behind.
+        self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn visitor_of(&self, route: &ReplyRoute) -> Result<SenderId, SendError> {
+        SenderId::parse(self.channel(), route.as_str())
+            .map_err(|_| SendError::Impossible { reason: "the route is no visitor of the web chat".into() })
+    }
+}
+
+#[async_trait]
+impl ChannelAdapter for WebChat {
+    fn meta(&self) -> &ChannelMeta {
+        &self.meta
+    }
+
+    /// The gateway receives. Pages stay open until it ends, so that the last answers reach them.
+    async fn run(&self, _inbox: Inbox, shutdown: CancellationToken) -> Result<(), ChannelError> {
+        shutdown.cancelled().await;
+        Ok(())
+    }
+
+    async fn webhook(&self, _request: http::Request<Bytes>) -> Webhook {
+        Webhook::status(StatusCode::NOT_FOUND)
+    }
+
+    async fn send_text(&self, route: &ReplyRoute, text: &OutboundText) -> Result<(), SendError> {
+        let visitor = self.visitor_of(route)?;
+        if text.kind == TextKind::Reply {
+            self.mailboxes().put(&visitor, text);
+            return Ok(());
+        }
+        let sent = self.mailboxes().put_before(&visitor, text);
+        let Some(confirmation) = sent else {
+            return Err(SendError::Failed {
+                reason: "the visitor's page is not open".into(),
+                retry_after: None,
+            });
+        };
+        // Takes the text back also when this future is dropped.
+        let _sending = Sending { chat: self, visitor: &visitor, id: &text.idempotency_key };
+        match tokio::time::timeout(CONFIRM_WITHIN, confirmation).await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(SendError::Unknown { reason: "no page said that it has the text".into() }),
+        }
+    }
+
+    fn route_to(&self, sender: &SenderId) -> Option<ReplyRoute> {
+        Some(ReplyRoute::new(sender.as_str()))
+    }
+
+    async fn show_typing(&self, route: &ReplyRoute) {
+        if let Ok(visitor) = self.visitor_of(route) {
+            self.mailboxes().show(&visitor, &Event::Typing);
+        }
+    }
+
+    fn status(&self) -> ChannelStatus {
+        ChannelStatus::Ready
+    }
+}
+
+/// The line of an open page. Closed when it is dropped.
+pub struct Line {
+    chat: Arc<WebChat>,
+    visitor: SenderId,
+    opened: Opened,
+}
+
+impl Line {
+    /// The next event; `None` when the page is to open a new line.
+    pub async fn next(&mut self) -> Option<Event> {
+        self.opened.events.recv().await
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.chat.mailboxes().close(&self.visitor, self.opened.number);
+    }
+}
+
+/// A text that somebody waits for.
+struct Sending<'a> {
+    chat: &'a WebChat,
+    visitor: &'a SenderId,
+    id: &'a str,
+}
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        self.chat.mailboxes().forget(self.visitor, self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chat() -> Arc<WebChat> {
+        WebChat::new(AccountKey::parse("webchat", "default").unwrap(), World::default())
+    }
+
+    fn visitor(chat: &WebChat) -> SenderId {
+        chat.visitor(&chat.new_session().unwrap()).unwrap()
+    }
+
+    fn text(kind: TextKind, body: &str) -> OutboundText {
+        OutboundText { body: body.into(), kind, idempotency_key: body.into() }
+    }
+
+    async fn read(line: &mut Line) -> String {
+        match line.next().await {
+            Some(Event::Text(text)) => text.body.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_code_needs_an_open_page() {
+        let chat = chat();
+        let visitor = visitor(&chat);
+        let route = chat.route_to(&visitor).unwrap();
+        for kind in [TextKind::Challenge, TextKind::Notice] {
+            let sent = chat.send_text(&route, &text(kind, "code")).await;
+            assert!(matches!(sent, Err(SendError::Failed { .. })), "{sent:?}");
+        }
+        let mut line = chat.open(visitor.clone());
+        let challenge = text(TextKind::Challenge, "code");
+        let page = async {
+            assert_eq!(read(&mut line).await, "code");
+            chat.received(&visitor, "code");
+        };
+        let (sent, ()) = tokio::join!(chat.send_text(&route, &challenge), page);
+        assert_eq!(sent, Ok(()));
+        drop(line);
+        assert_eq!(chat.mailboxes().len(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_code_that_no_page_confirms_is_not_known_to_have_arrived() {
+        let chat = chat();
+        let visitor = visitor(&chat);
+        let route = chat.route_to(&visitor).unwrap();
+        let line = chat.open(visitor);
+        let sent = chat.send_text(&route, &text(TextKind::Challenge, "code")).await;
+        assert!(matches!(sent, Err(SendError::Unknown { .. })), "{sent:?}");
+        drop(line);
+        assert_eq!(chat.mailboxes().len(), 0, "and it is not kept");
+    }
+
+    #[tokio::test]
+    async fn a_code_survives_a_reload_in_the_middle() {
+        let chat = chat();
+        let visitor = visitor(&chat);
+        let route = chat.route_to(&visitor).unwrap();
+        let first = chat.open(visitor.clone());
+        let challenge = text(TextKind::Challenge, "code");
+        let page = async {
+            drop(first);
+            let mut second = chat.open(visitor.clone());
+            assert_eq!(read(&mut second).await, "code");
+            chat.received(&visitor, "code");
+        };
+        let (sent, ()) = tokio::join!(chat.send_text(&route, &challenge), page);
+        assert_eq!(sent, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_reply_waits_until_the_page_is_back() {
+        let chat = chat();
+        let visitor = visitor(&chat);
+        let route = chat.route_to(&visitor).unwrap();
+        assert_eq!(chat.send_text(&route, &text(TextKind::Reply, "hello")).await, Ok(()));
+        chat.show_typing(&route).await;
+        let mut line = chat.open(visitor);
+        assert_eq!(read(&mut line).await, "hello");
+        chat.show_typing(&route).await;
+        assert!(matches!(line.next().await, Some(Event::Typing)));
+        let elsewhere = ReplyRoute::new("elsewhere");
+        let sent = chat.send_text(&elsewhere, &text(TextKind::Reply, "hello")).await;
+        assert!(matches!(sent, Err(SendError::Impossible { .. })), "{sent:?}");
+    }
+
+    #[test]
+    fn a_message_is_direct_and_comes_in_once() {
+        let chat = chat();
+        let visitor = visitor(&chat);
+        let from = "::ffff:10.0.0.1".parse().unwrap();
+        let send = |id: Option<&str>| chat.message(visitor.clone(), from, "hi".into(), id.map(Into::into));
+        let message = send(Some("1")).unwrap();
+        assert_eq!(message.conversation, dmgate::Conversation::Direct);
+        assert_eq!(message.sender.primary(), &visitor);
+        assert_eq!(message.source.unwrap().as_str(), "10.0.0.1");
+        assert_eq!(message.message_id.as_deref(), Some("1"));
+        assert!(send(Some("1")).is_none() && send(None).is_some() && send(None).is_some());
+    }
+
+    #[test]
+    fn i12_nothing_shows_what_is_sent() {
+        let shown = format!(
+            "{:?}",
+            Event::Text(Arc::new(Text {
+                id: "1".into(),
+                kind: TextKind::Challenge,
+                body: "ABCD2345".into(),
+            }))
+        );
+        assert!(!shown.contains("ABCD"), "{shown}");
+    }
+}
