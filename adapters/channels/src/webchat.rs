@@ -5,8 +5,9 @@
 //! A visitor is the hash of a random value in a cookie, which the page asks for when the first message is sent. A text
 //! counts as sent when a page said that it has it; until then it is kept and given to every page that opens, so that
 //! neither a reload nor a telephone that slept loses an answer. Codes and notices need an open page: without one the
-//! sending has failed, and the pipeline tries again.
+//! sending has failed, and is tried again as soon as the visitor is back.
 
+mod awaited;
 mod mailbox;
 mod seen;
 mod session;
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use awaited::Awaited;
 use bytes::Bytes;
 use dmgate::{
     AccountKey, ChannelAdapter, ChannelError, ChannelId, ChannelMeta, ChannelStatus, IdError, InboundMessage,
@@ -28,6 +30,7 @@ use mailbox::{Mailboxes, Opened};
 use seen::Seen;
 pub use session::Session;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// The longest text, to a visitor and from one.
 pub const TEXT_LIMIT: usize = 4_000;
@@ -35,13 +38,25 @@ pub const TEXT_LIMIT: usize = 4_000;
 /// How long a page has to say that it has a code or a notice.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(15);
 
+/// When a code or notice for a closed page is tried again, if the visitor is not back before.
+const NEXT_TRY: Duration = Duration::from_secs(120);
+
 /// The web chat of one account.
 pub struct WebChat {
     meta: ChannelMeta,
     world: World,
     mailboxes: Mutex<Mailboxes>,
     seen: Mutex<Seen>,
+    awaited: Mutex<Awaited>,
+    /// Messages on their way to the gate: the channel has ended when they are there.
+    receiving: TaskTracker,
+    closing: CancellationToken,
 }
+
+/// The channel has ended and takes no messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the web chat is ending and takes no messages")]
+pub struct Closing;
 
 impl WebChat {
     /// The web chat of this account.
@@ -54,7 +69,8 @@ impl WebChat {
             // A page that has a text already does not show it again.
             idempotent_sends: true,
         };
-        Arc::new(Self { meta, world, mailboxes: Mutex::default(), seen: Mutex::default() })
+        let (mailboxes, seen, awaited, receiving, closing) = Default::default();
+        Arc::new(Self { meta, world, mailboxes, seen, awaited, receiving, closing })
     }
 
     /// A session for a new visitor. Nothing is stored.
@@ -77,34 +93,48 @@ impl WebChat {
     #[must_use]
     pub fn open(self: &Arc<Self>, visitor: SenderId) -> Line {
         let opened = self.mailboxes().open(&visitor);
-        Line { chat: Arc::clone(self), visitor, opened }
+        let is_awaited = self.awaited().take(&visitor);
+        Line { chat: Arc::clone(self), visitor, opened, is_awaited }
     }
 
-    /// The message that a visitor wrote. `None` if `id` says that it came in before.
-    pub fn message(
-        &self,
-        visitor: SenderId,
-        from: IpAddr,
-        text: String,
-        id: Option<String>,
-    ) -> Option<InboundMessage> {
-        if let Some(id) = &id {
-            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            if !seen.is_new(&visitor, id) {
-                return None;
-            }
+    /// Hands on what a visitor wrote; one that came in before, by its `id`, is dropped. Returns when the gate has
+    /// decided, without saying what.
+    ///
+    /// # Errors
+    /// [`Closing`] once the channel has ended.
+    pub async fn receive(&self, inbox: &Inbox, written: Written) -> Result<(), Closing> {
+        // Counted from before the look at `closing`: either the end waits for us, or we see that it has begun.
+        let _counted = self.receiving.token();
+        if self.closing.is_cancelled() {
+            return Err(Closing);
         }
-        let route = ReplyRoute::new(visitor.as_str());
-        let mut message = InboundMessage::direct(self.meta.account.clone(), Sender::new(visitor), text);
-        message.route = route;
-        message.message_id = id;
-        message.source = Some(Source::of_address(from));
-        Some(message)
+        if let Some(message) = self.message(written) {
+            inbox.deliver(message).await;
+        }
+        Ok(())
     }
 
     /// A page of this visitor has the text.
     pub fn received(&self, visitor: &SenderId, id: &str) {
         self.mailboxes().confirm(visitor, id);
+    }
+
+    /// What a visitor wrote, as a message; `None` if it came in before.
+    fn message(&self, Written { visitor, from, text, id }: Written) -> Option<InboundMessage> {
+        let id = match id {
+            Some(id) => {
+                let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+                seen.is_new(&visitor, &id).then_some(id)?
+            }
+            // The answers are told apart by the message's id.
+            None => self.new_session().ok()?.reveal().to_owned(),
+        };
+        let route = ReplyRoute::new(visitor.as_str());
+        let mut message = InboundMessage::direct(self.meta.account.clone(), Sender::new(visitor), text);
+        message.route = route;
+        message.message_id = Some(id);
+        message.source = Some(Source::of_address(from));
+        Some(message)
     }
 
     fn channel(&self) -> &ChannelId {
@@ -114,6 +144,10 @@ impl WebChat {
     fn mailboxes(&self) -> MutexGuard<'_, Mailboxes> {
         // Each change is one call that leaves whole mailboxes behind.
         self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn awaited(&self) -> MutexGuard<'_, Awaited> {
+        self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn visitor_of(&self, route: &ReplyRoute) -> Result<SenderId, SendError> {
@@ -131,6 +165,9 @@ impl ChannelAdapter for WebChat {
     /// The gateway receives. Pages stay open until it ends, so that the last answers reach them.
     async fn run(&self, _inbox: Inbox, shutdown: CancellationToken) -> Result<(), ChannelError> {
         shutdown.cancelled().await;
+        self.closing.cancel();
+        self.receiving.close();
+        self.receiving.wait().await;
         Ok(())
     }
 
@@ -146,16 +183,20 @@ impl ChannelAdapter for WebChat {
         }
         let sent = self.mailboxes().put_before(&visitor, text);
         let Some(confirmation) = sent else {
+            self.awaited().add(&visitor);
             return Err(SendError::Failed {
                 reason: "the visitor's page is not open".into(),
-                retry_after: None,
+                retry_after: Some(NEXT_TRY),
             });
         };
         // Takes the text back also when this future is dropped.
         let _sending = Sending { chat: self, visitor: &visitor, id: &text.idempotency_key };
         match tokio::time::timeout(CONFIRM_WITHIN, confirmation).await {
             Ok(Ok(())) => Ok(()),
-            _ => Err(SendError::Unknown { reason: "no page said that it has the text".into() }),
+            _ => {
+                self.awaited().add(&visitor);
+                Err(SendError::Unknown { reason: "no page said that it has the text".into() })
+            }
         }
     }
 
@@ -174,14 +215,34 @@ impl ChannelAdapter for WebChat {
     }
 }
 
+/// What a visitor wrote.
+pub struct Written {
+    /// Who: from a [`Session`].
+    pub visitor: SenderId,
+    /// From which network address.
+    pub from: IpAddr,
+    /// What.
+    pub text: String,
+    /// The page's id of the message: the same when it is sent again.
+    pub id: Option<String>,
+}
+
 /// The line of an open page. Closed when it is dropped.
 pub struct Line {
     chat: Arc<WebChat>,
     visitor: SenderId,
     opened: Opened,
+    is_awaited: bool,
 }
 
 impl Line {
+    /// Whether a code or notice could not be sent while the visitor was away: it is time for another try
+    /// ([`Inbox::reachable`]).
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        self.is_awaited
+    }
+
     /// The next event; `None` when the page is to open a new line.
     pub async fn next(&mut self) -> Option<Event> {
         self.opened.events.recv().await
@@ -240,6 +301,7 @@ mod tests {
             assert!(matches!(sent, Err(SendError::Failed { .. })), "{sent:?}");
         }
         let mut line = chat.open(visitor.clone());
+        assert!(line.is_awaited() && !chat.open(visitor.clone()).is_awaited());
         let challenge = text(TextKind::Challenge, "code");
         let page = async {
             assert_eq!(read(&mut line).await, "code");
@@ -301,13 +363,43 @@ mod tests {
         let chat = chat();
         let visitor = visitor(&chat);
         let from = "::ffff:10.0.0.1".parse().unwrap();
-        let send = |id: Option<&str>| chat.message(visitor.clone(), from, "hi".into(), id.map(Into::into));
+        let send = |id: Option<&str>| {
+            let (visitor, text, id) = (visitor.clone(), "hi".into(), id.map(Into::into));
+            chat.message(Written { visitor, from, text, id })
+        };
         let message = send(Some("1")).unwrap();
         assert_eq!(message.conversation, dmgate::Conversation::Direct);
         assert_eq!(message.sender.primary(), &visitor);
         assert_eq!(message.source.unwrap().as_str(), "10.0.0.1");
         assert_eq!(message.message_id.as_deref(), Some("1"));
-        assert!(send(Some("1")).is_none() && send(None).is_some() && send(None).is_some());
+        assert!(send(Some("1")).is_none());
+        let (one, other) = (send(None).unwrap(), send(None).unwrap());
+        assert_ne!(one.message_id, other.message_id, "answers are told apart by it");
+    }
+
+    #[tokio::test]
+    async fn the_end_waits_for_messages_and_takes_no_more() {
+        let chat = chat();
+        let (inbox, mut gate) = Inbox::collecting(1);
+        let write = || Written {
+            visitor: visitor(&chat),
+            from: "127.0.0.1".parse().unwrap(),
+            text: "hi".into(),
+            id: None,
+        };
+        let shutdown = CancellationToken::new();
+        chat.receive(&inbox, write()).await.unwrap();
+        let end = async {
+            shutdown.cancel();
+            chat.run(inbox.clone(), shutdown.clone()).await.unwrap();
+            assert_eq!(chat.receive(&inbox, write()).await, Err(Closing));
+        };
+        // The second message waits until there is room for it, and the end waits for the message.
+        let (second, (), ()) = tokio::join!(chat.receive(&inbox, write()), end, async {
+            gate.recv().await.unwrap();
+            gate.recv().await.unwrap();
+        });
+        assert_eq!(second, Ok(()));
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub(super) struct Mailboxes {
 struct Mailbox {
     pages: Vec<Page>,
     kept: VecDeque<Kept>,
-    /// When the last page was closed, by [`Mailboxes::count`].
+    /// When the last page was closed, by [`Mailboxes::count`]; 0 while one is open.
     away_since: u64,
 }
 
@@ -89,6 +89,7 @@ impl Mailboxes {
             mailbox.pages.remove(0);
         }
         mailbox.pages.push(Page { number, events: sender });
+        mailbox.away_since = 0;
         Opened { number, events }
     }
 
@@ -172,8 +173,9 @@ impl Mailboxes {
     fn tidy(&mut self, visitor: &SenderId) {
         let Some(mailbox) = self.boxes.get_mut(visitor) else { return };
         if !mailbox.pages.is_empty() {
-            mailbox.away_since = 0;
-        } else if mailbox.kept.is_empty() {
+            return;
+        }
+        if mailbox.kept.is_empty() {
             self.boxes.remove(visitor);
         } else if mailbox.away_since == 0 {
             self.count += 1;
