@@ -1,0 +1,99 @@
+//! The gateway as a whole: what it is made of, and which path leads where.
+
+use std::io;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use dmgate::Pipeline;
+use dmgate_channels::webchat::WebChat;
+use http::{StatusCode, header};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::limits::Limits;
+use crate::quota::Quota;
+use crate::site::{PublicUrl, Sites};
+use crate::{chat, server, webhook};
+
+/// Everything that listens.
+pub struct Gateway {
+    pipeline: Pipeline,
+    webchat: Option<Arc<WebChat>>,
+    public_url: Option<PublicUrl>,
+    limits: Limits,
+}
+
+impl Gateway {
+    /// A gateway that hands web hooks to this pipeline.
+    #[must_use]
+    pub fn new(pipeline: Pipeline) -> Self {
+        Self { pipeline, webchat: None, public_url: None, limits: Limits::default() }
+    }
+
+    /// Serves the page of this web chat, which is one of the pipeline's channels too.
+    #[must_use]
+    pub fn webchat(mut self, webchat: Arc<WebChat>) -> Self {
+        self.webchat = Some(webchat);
+        self
+    }
+
+    /// Where people reach the gateway, if it is not by loopback. The web chat answers there and on loopback only.
+    #[must_use]
+    pub fn public_url(mut self, url: PublicUrl) -> Self {
+        self.public_url = Some(url);
+        self
+    }
+
+    /// Other bounds than the default ones.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Serves until `shutdown` is cancelled; then takes nothing new, closes open web-chat pages, and returns when the
+    /// requests under way are answered, or at the latest after [`Limits::end_within`].
+    ///
+    /// Cancel it after the pipeline has ended, so that the last answers reach their pages; the pipeline's channels take
+    /// nothing any more by then.
+    ///
+    /// # Errors
+    /// If the listener has no address.
+    pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
+        let address = listener.local_addr()?;
+        let limits = self.limits.clone();
+        let routes = self.routes(address.port(), &shutdown);
+        tracing::info!(%address, "listening");
+        server::serve(listener, routes, &limits, shutdown).await;
+        Ok(())
+    }
+
+    /// Which path leads where. The device socket and the HTTP API will be two more routers here; they check `Host` and
+    /// `Origin` by the same [`Sites`].
+    fn routes(self, port: u16, shutdown: &CancellationToken) -> Router {
+        let limits = Arc::new(self.limits);
+        let webhooks = webhook::Webhooks {
+            pipeline: self.pipeline.clone(),
+            deliveries: Quota::new(limits.deliveries, limits.deliveries, false),
+            limits: Arc::clone(&limits),
+        };
+        let mut routes =
+            Router::new().route("/healthz", get(|| async { "ok" })).merge(webhook::routes(webhooks));
+        if let Some(webchat) = self.webchat {
+            let is_proxied = self.public_url.is_some();
+            let chat = chat::Chat {
+                sites: Sites::new(port, self.public_url.as_ref()),
+                pages: Quota::new(limits.pages, limits.pages_per_address, is_proxied),
+                deliveries: Quota::new(limits.deliveries, limits.deliveries_per_address, is_proxied),
+                inbox: self.pipeline.inbox(),
+                webchat,
+                limits,
+                closing: shutdown.clone(),
+            };
+            let to_chat = || async { (StatusCode::FOUND, [(header::LOCATION, "/chat")]) };
+            routes = routes.route("/", get(to_chat)).merge(chat::routes(Arc::new(chat)));
+        }
+        routes
+    }
+}
