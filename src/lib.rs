@@ -1,4 +1,4 @@
-//! A gate for inbound direct messages.
+#![doc = include_str!("../README.md")]
 
 mod agent;
 mod allowlist;
