@@ -91,6 +91,14 @@ impl AccountPolicy {
         Self { dm, ..Self::default() }
     }
 
+    /// The policy with nobody listed.
+    ///
+    /// # Errors
+    /// [`PolicyError::Limit`] if a limit is out of range.
+    pub fn with_limits(dm: DmPolicy, limits: Limits) -> Result<Self, PolicyError> {
+        Ok(Self { dm, limits: limits.checked()?, ..Self::default() })
+    }
+
     /// What the account does with direct messages.
     #[must_use]
     pub fn dm(&self) -> DmPolicy {

@@ -64,8 +64,10 @@ impl PairingCode {
         &self.0
     }
 
+    /// Whether it is the same code.
     // INVARIANT I12: codes are compared in constant time.
-    pub(crate) fn matches(&self, other: &Self) -> bool {
+    #[must_use]
+    pub fn matches(&self, other: &Self) -> bool {
         self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
     }
 }
