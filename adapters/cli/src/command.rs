@@ -1,0 +1,42 @@
+//! The commands: one file each.
+
+pub(crate) mod admit;
+pub(crate) mod allow;
+pub(crate) mod block;
+pub(crate) mod channels;
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod doctor;
+pub(crate) mod man;
+pub(crate) mod pairing;
+pub(crate) mod run;
+
+use std::process::ExitCode;
+
+use crate::arguments::Command;
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// Does what was asked for.
+pub(crate) fn execute(command: Command, context: &mut Context) -> Result<ExitCode, Failure> {
+    let done = ExitCode::SUCCESS;
+    match command {
+        Command::Run(run) => return run.execute(context),
+        Command::Channels(channels) => channels.execute(context)?,
+        Command::Config(config) => config.execute(context)?,
+        Command::Completions(completions) => completions.execute(context),
+        Command::Man(man) => man.execute(context)?,
+        Command::Pairing(pairing) => wait(pairing.execute(context))?,
+        Command::Allow(allow) => wait(allow.execute(context))?,
+        Command::Block(block) => wait(block.execute(context))?,
+        Command::Admit(admit) => return wait(admit.execute(context)),
+        Command::Doctor(doctor) => return wait(doctor.execute(context)),
+    }
+    Ok(done)
+}
+
+/// Runs one short command on this thread.
+fn wait<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    runtime.map_err(|error| Failure::store(format!("the program can't start: {error}")))?.block_on(work)
+}

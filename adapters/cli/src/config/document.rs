@@ -1,0 +1,106 @@
+//! The configuration file: TOML into nodes that know their lines.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::ConfigError;
+use super::node::{Node, Origin, Table, Value};
+
+/// The longest configuration file, in bytes.
+const LONGEST: u64 = 1 << 20;
+
+/// Reads a configuration file; `None` if there is none.
+pub(crate) fn read(path: &Path) -> Result<Option<Table>, ConfigError> {
+    let trouble =
+        |error: &dyn std::fmt::Display| ConfigError::general(format!("{}: {error}", path.display()));
+    let meta = match std::fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(trouble(&error)),
+        Ok(meta) => meta,
+    };
+    if !meta.is_file() {
+        return Err(trouble(&"is not a file; name the configuration with --config"));
+    }
+    if meta.len() > LONGEST {
+        return Err(trouble(&"is larger than 1 MiB; a configuration is a page or two"));
+    }
+    // INVARIANT I7: what others may write does not say who is in.
+    #[cfg(unix)]
+    if std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o022 != 0 {
+        return Err(trouble(&format!("others may write it; run `chmod go-w {}`", path.display())));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| trouble(&error))?;
+    parse(&text, path).map(Some)
+}
+
+/// Parses the text of a configuration file.
+pub(crate) fn parse(text: &str, path: &Path) -> Result<Table, ConfigError> {
+    let lines = Lines { starts: line_starts(text), path: path.into() };
+    match DeTable::parse(text) {
+        Ok(table) => Ok(lines.table(table.get_ref())),
+        Err(error) => {
+            let origin = lines.origin(error.span().map_or(0, |span| span.start));
+            Err(ConfigError::at(&origin, one_line(error.message())))
+        }
+    }
+}
+
+/// Parses a list as TOML writes it: for values from the environment.
+pub(crate) fn parse_list(text: &str, origin: &Origin) -> Result<Vec<Node>, ConfigError> {
+    let whole = DeValue::parse(text);
+    let array = whole.as_ref().ok().and_then(|value| value.get_ref().as_array());
+    let array = array.ok_or_else(|| ConfigError::at(origin, "is not a list; write [\"a\", \"b\"] or a,b"))?;
+    let lines = Lines { starts: vec![0], path: Path::new("").into() };
+    let nodes = array.iter().map(|value| Node { value: lines.value(value), origin: origin.clone() });
+    Ok(nodes.collect())
+}
+
+/// Where the lines of a file begin.
+struct Lines {
+    starts: Vec<usize>,
+    path: Arc<Path>,
+}
+
+impl Lines {
+    fn origin(&self, offset: usize) -> Origin {
+        let line = self.starts.partition_point(|start| *start <= offset).max(1);
+        Origin::File { path: Arc::clone(&self.path), line }
+    }
+
+    fn table(&self, table: &DeTable<'_>) -> Table {
+        let nodes = table.iter().map(|(key, value)| {
+            let node = Node { value: self.value(value), origin: self.origin(key.span().start) };
+            (key.get_ref().to_string(), node)
+        });
+        nodes.collect()
+    }
+
+    fn value(&self, value: &Spanned<DeValue<'_>>) -> Value {
+        match value.get_ref() {
+            DeValue::String(text) => Value::Text(text.to_string()),
+            DeValue::Integer(number) => i128::from_str_radix(number.as_str(), number.radix())
+                .map_or(Value::Foreign("a number without end"), |number| Value::Whole(number.to_string())),
+            DeValue::Float(_) => Value::Foreign("a fraction"),
+            DeValue::Boolean(flag) => Value::Flag(*flag),
+            DeValue::Datetime(_) => Value::Foreign("a date"),
+            DeValue::Array(items) => Value::List(
+                items
+                    .iter()
+                    .map(|item| Node { value: self.value(item), origin: self.origin(item.span().start) })
+                    .collect(),
+            ),
+            DeValue::Table(table) => Value::Table(self.table(table)),
+        }
+    }
+}
+
+fn line_starts(text: &str) -> Vec<usize> {
+    std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect()
+}
+
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,67 @@
+//! `[gateway]`: what listens.
+
+use std::net::SocketAddr;
+
+use dmgate_gateway::PublicUrl;
+
+use super::error::ConfigError;
+use super::node::Origin;
+use super::secret::Secret;
+use super::section::Section;
+
+/// What listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GatewaySettings {
+    /// On which address.
+    pub(crate) listen: SocketAddr,
+    /// Whether somebody said so.
+    pub(crate) is_chosen: bool,
+    /// How others reach it.
+    pub(crate) public_url: Option<PublicUrl>,
+    /// What devices and the HTTP API show.
+    pub(crate) token: Option<Secret>,
+}
+
+/// Where we listen when nobody says.
+pub(crate) const LISTEN: &str = "127.0.0.1:18790";
+
+/// Reads the section.
+pub(crate) fn read(mut section: Section<'_>) -> Result<GatewaySettings, ConfigError> {
+    let listen = section.text_or("listen", LISTEN)?;
+    let named = match listen.value.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => listen.value.clone(),
+    };
+    let address: SocketAddr = named.parse().map_err(|_| {
+        let what =
+            format!("is `{}`; write an address and a port, as `{LISTEN}`", dmgate::escape(&listen.value));
+        section.bad("listen", &listen.origin, what)
+    })?;
+    let public_url = match section.text("public_url")? {
+        None => None,
+        Some(url) => Some(
+            url.value
+                .parse()
+                .map_err(|error| section.bad("public_url", &url.origin, format!("is refused: {error}")))?,
+        ),
+    };
+    let token = section.secret("token")?;
+    if !address.ip().is_loopback() && token.is_none() {
+        let what =
+            format!("is `{address}`, which others can reach, and needs a token: set gateway.token_file");
+        return Err(section.bad("listen", &listen.origin, what));
+    }
+    section.finish()?;
+    let is_chosen = listen.origin != Origin::Default;
+    Ok(GatewaySettings { listen: address, is_chosen, public_url, token })
+}
+
+/// Whether a text is an `http` or `https` address without user and password.
+pub(crate) fn is_url(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let Some(rest) = rest else { return false };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    !host.is_empty()
+        && !host.contains('@')
+        && !text.contains(|letter: char| letter.is_whitespace() || letter.is_control())
+}

@@ -1,0 +1,130 @@
+//! What a command works with: the terminal, the state directory, the configuration, the store.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use dmgate::pairing::Surface;
+use dmgate::store::{Actor, FileOptions, FileStore};
+use dmgate::{AccountId, AccountKey, ChannelId, DmGate, World};
+
+use crate::arguments::Global;
+use crate::config::{Config, Sources};
+use crate::failure::Failure;
+use crate::terminal::Terminal;
+
+/// How long a command waits for a lock that someone else holds.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+
+/// What a command works with.
+pub(crate) struct Context {
+    /// Where output goes.
+    pub(crate) terminal: Terminal,
+    /// Where the state is.
+    pub(crate) state_dir: PathBuf,
+    /// Where the configuration is read from.
+    pub(crate) sources: Sources,
+    /// What was typed before or after the command.
+    pub(crate) global: Global,
+}
+
+impl Context {
+    /// The context of a command line.
+    pub(crate) fn new(global: Global, terminal: Terminal) -> Result<Self, (Failure, Terminal)> {
+        let state_dir = match state_dir(&global) {
+            Ok(state_dir) => state_dir,
+            Err(failure) => return Err((failure, terminal)),
+        };
+        let named = global.config.clone().or_else(|| variable("DMGATE_CONFIG").map(PathBuf::from));
+        let sources = Sources {
+            must_exist: named.is_some(),
+            path: named.unwrap_or_else(|| state_dir.join("dmgate.toml")),
+            state_dir: state_dir.clone(),
+            variables: std::env::vars_os().collect(),
+        };
+        Ok(Self { terminal, state_dir, sources, global })
+    }
+
+    /// The configuration.
+    pub(crate) fn config(&self) -> Result<Config, Failure> {
+        Ok(Config::load(&self.sources)?)
+    }
+
+    /// The store of an existing state directory.
+    pub(crate) fn store(&self, config: &Config) -> Result<FileStore, Failure> {
+        if !self.state_dir.is_dir() {
+            return Err(Failure::store(format!(
+                "there is no state directory {}; `dmgate run` makes it, --state-dir names another",
+                self.state_dir.display()
+            )));
+        }
+        self.open(config, false)
+    }
+
+    /// The store of a state directory that is made where there is none.
+    pub(crate) fn store_made(&self, config: &Config) -> Result<FileStore, Failure> {
+        self.open(config, true)
+    }
+
+    fn open(&self, config: &Config, create: bool) -> Result<FileStore, Failure> {
+        let options = FileOptions {
+            state_dir: self.state_dir.clone(),
+            create,
+            shared_with_openclaw: config.shared_with_openclaw,
+            lock_wait: LOCK_WAIT,
+        };
+        Ok(FileStore::open(options, World::default())?)
+    }
+
+    /// The gate as `run` has it, for one account.
+    pub(crate) fn gate(&self, config: &Config, store: FileStore, key: &AccountKey) -> DmGate {
+        DmGate::builder()
+            .store(store)
+            .world(World::default())
+            .reply(config.reply.clone())
+            .fallback(config.fallback.clone())
+            .account(key.clone(), config.policy_of(key))
+            .build()
+    }
+}
+
+/// Who types here, for the audit.
+pub(crate) fn actor() -> Actor {
+    let name = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(variable);
+    let name = name.unwrap_or_else(|| rustix::process::getuid().as_raw().to_string());
+    Actor { name: format!("cli:{}", dmgate::escape(&name)), surface: Surface::Local }
+}
+
+/// The account that is meant.
+pub(crate) fn account_key(channel: &str, account: Option<&str>) -> Result<AccountKey, Failure> {
+    Ok(AccountKey::new(
+        ChannelId::parse(channel)?,
+        account_id(account)?.unwrap_or_else(AccountId::default_account),
+    )?)
+}
+
+/// The account that is named, if one is.
+pub(crate) fn account_id(account: Option<&str>) -> Result<Option<AccountId>, Failure> {
+    Ok(account.map(AccountId::parse).transpose()?)
+}
+
+fn state_dir(global: &Global) -> Result<PathBuf, Failure> {
+    if let Some(dir) = &global.state_dir {
+        return absolute(dir);
+    }
+    if let Some(dir) = variable("DMGATE_STATE_DIR") {
+        return absolute(Path::new(&dir));
+    }
+    match variable("HOME") {
+        Some(home) => Ok(Path::new(&home).join(".dmgate")),
+        None => Err(Failure::usage("there is no home directory; name the state directory with --state-dir")),
+    }
+}
+
+fn absolute(dir: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(dir).map_err(|_| Failure::usage("--state-dir must not be empty"))
+}
+
+/// A variable that is set to something.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

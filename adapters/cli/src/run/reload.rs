@@ -1,0 +1,51 @@
+//! SIGHUP: the configuration is read again. What can change while we run does so at once; what can't is named.
+
+use dmgate::DmGate;
+
+use super::level;
+use crate::config::Config;
+use crate::config::channels::Account;
+use crate::context::Context;
+use crate::log::Log;
+
+/// Reads the configuration again. A bad one changes nothing.
+pub(super) fn reload(context: &Context, started: &Config, gate: &DmGate, log: &Log) {
+    let config = match context.config() {
+        Ok(config) => config,
+        Err(failure) => {
+            tracing::error!(
+                "the configuration is refused, and the old one stays in force: {}",
+                failure.message()
+            );
+            return;
+        }
+    };
+    gate.set_policies(config.policies(), config.fallback.clone());
+    gate.set_reply(config.reply.clone());
+    // The level that was typed or is in the environment was good when we started.
+    if let Ok(level) = level(context, &config) {
+        log.set_level(level);
+    }
+    for what in needs_restart(started, &config) {
+        tracing::warn!("{what} changed, which needs a restart; until then the old ones stay");
+    }
+    tracing::info!(
+        "the configuration was read again; policies, limits, pairing message and log level are in force"
+    );
+}
+
+fn needs_restart(started: &Config, now: &Config) -> Vec<&'static str> {
+    let connections = |config: &Config| -> Vec<_> {
+        let connection = |account: &Account| (account.key.clone(), account.options.clone());
+        config.connected().map(connection).collect()
+    };
+    let changes = [
+        ("[agent]", started.agent != now.agent),
+        ("[gateway]", started.gateway != now.gateway),
+        ("the accounts or options of channels", connections(started) != connections(now)),
+        ("the web chat", started.web_chat() != now.web_chat()),
+        ("[store]", started.shared_with_openclaw != now.shared_with_openclaw),
+        ("log.format", started.log_format != now.log_format),
+    ];
+    changes.into_iter().filter(|(_, changed)| *changed).map(|(what, _)| what).collect()
+}
