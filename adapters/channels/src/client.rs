@@ -1,0 +1,112 @@
+//! Calls to a platform over HTTP.
+
+use std::error::Error;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::StatusCode;
+use reqwest::redirect::Policy;
+use reqwest::{Client, Proxy, RequestBuilder, Response, Url};
+
+use crate::{Secret, tls};
+
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// A client for one platform. It follows no redirects: a token goes where the owner said and nowhere else.
+#[derive(Clone)]
+pub(crate) struct HttpClient(Client);
+
+/// What a platform answered.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Bytes,
+}
+
+/// Why there is no answer. The texts hold no URL, since tokens are in some.
+#[derive(Debug)]
+pub(crate) enum CallError {
+    /// Nothing left.
+    NotSent(String),
+    /// The request left, at least in part, and no whole answer came.
+    Lost(String),
+    /// The answer is larger than it may be.
+    TooLarge,
+}
+
+impl HttpClient {
+    /// A client for what is below `base`, through a proxy if the owner named one; what the environment says of proxies
+    /// does not count.
+    pub(crate) fn new(base: &Url, proxy: Option<&Secret>) -> Result<Self, String> {
+        let is_secure = base.scheme() == "https";
+        let tls = if is_secure { tls::client(None)? } else { tls::without_roots()? };
+        let builder = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .redirect(Policy::none())
+            .referer(false)
+            .connect_timeout(CONNECT)
+            .user_agent(concat!("dmgate/", env!("CARGO_PKG_VERSION")));
+        let builder = match proxy {
+            None => builder.no_proxy(),
+            Some(proxy) => {
+                // The error may hold the address, and the address a password.
+                let proxy =
+                    Proxy::all(proxy.reveal()).map_err(|_| "the proxy's address is no URL".to_owned());
+                builder.proxy(proxy?)
+            }
+        };
+        builder.build().map(Self).map_err(told)
+    }
+
+    /// Posts JSON; the answer has at most `limit` bytes and is whole within `timeout`.
+    pub(crate) async fn post_json(
+        &self,
+        url: Url,
+        body: &serde_json::Value,
+        limit: u64,
+        timeout: Duration,
+    ) -> Result<Answer, CallError> {
+        let request = self.0.post(url).header(http::header::CONTENT_TYPE, "application/json");
+        whole(request.body(body.to_string()), limit, timeout).await
+    }
+
+    /// Gets something of at most `limit` bytes within `timeout`.
+    pub(crate) async fn get(&self, url: Url, limit: u64, timeout: Duration) -> Result<Answer, CallError> {
+        whole(self.0.get(url), limit, timeout).await
+    }
+}
+
+async fn whole(request: RequestBuilder, limit: u64, timeout: Duration) -> Result<Answer, CallError> {
+    let response = request.timeout(timeout).send().await.map_err(|error| {
+        let is_unsent = error.is_connect() || error.is_builder();
+        if is_unsent { CallError::NotSent(told(error)) } else { CallError::Lost(told(error)) }
+    })?;
+    Ok(Answer { status: response.status(), body: body_of(response, limit).await? })
+}
+
+/// Reads no more than `limit`, whatever the head of the answer promises.
+async fn body_of(mut response: Response, limit: u64) -> Result<Bytes, CallError> {
+    if response.content_length().is_some_and(|length| length > limit) {
+        return Err(CallError::TooLarge);
+    }
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| CallError::Lost(told(error)))? {
+        body.extend_from_slice(&chunk);
+        if u64::try_from(body.len()).is_ok_and(|length| length > limit) {
+            return Err(CallError::TooLarge);
+        }
+    }
+    Ok(body.freeze())
+}
+
+/// An error with its causes, without its URL.
+fn told(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,100 @@
+//! Updates by web hook.
+
+use bytes::Bytes;
+use dmgate::{ChannelError, ChannelStatus, Inbox, Webhook};
+use http::StatusCode;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::{Telegram, is_word, update};
+use crate::adapter::Setup;
+use crate::backoff::Backoff;
+use crate::options::ConfigError;
+use crate::secret::Secret;
+use crate::webhook::verified_by_header;
+
+/// The header that carries the secret.
+const HEADER: &str = "x-telegram-bot-api-secret-token";
+
+/// Where Telegram calls us, and how it proves itself.
+pub(super) struct Hook {
+    url: String,
+    secret: Secret,
+}
+
+impl Hook {
+    pub(super) fn new(setup: &Setup, secret: Option<Secret>) -> Result<Self, ConfigError> {
+        let secret = secret.ok_or(ConfigError::Missing {
+            name: "webhook_secret",
+            doc: "with `mode = \"webhook\"` it proves that the caller is Telegram; make one up",
+        })?;
+        if !is_word(secret.reveal()) || secret.reveal().len() > 256 {
+            return Err(ConfigError::Invalid {
+                name: "webhook_secret",
+                reason: "1 to 256 of the characters A-Z a-z 0-9 _ - are expected".to_owned(),
+            });
+        }
+        let url = setup.webhook_url().ok_or_else(|| {
+            ConfigError::Setup(
+                "web hooks need `public_url` in [gateway], where Telegram reaches us; or take `mode = \"poll\"`"
+                    .to_owned(),
+            )
+        })?;
+        Ok(Self { url, secret })
+    }
+}
+
+impl Telegram {
+    /// Tells Telegram where to call us, and waits for the end. The web hook stays: Telegram keeps what comes in until
+    /// we are back.
+    pub(super) async fn register(
+        &self,
+        hook: &Hook,
+        inbox: &Inbox,
+        shutdown: &CancellationToken,
+    ) -> Result<(), ChannelError> {
+        let parameters = json!({
+            "url": hook.url,
+            "secret_token": hook.secret.reveal(),
+            "allowed_updates": update::WANTED,
+        });
+        let mut backoff = Backoff::new(self.world.clone(), self.pace.first_retry, self.pace.longest_retry);
+        loop {
+            let answer = tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                answer = self.api.call("setWebhook", &parameters) => answer,
+            };
+            match answer {
+                Ok(_) => break,
+                Err(error) => {
+                    if !self.recover(&error, &mut backoff, shutdown).await? {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        self.status.set(ChannelStatus::Ready);
+        inbox.reachable(&self.meta.account);
+        shutdown.cancelled().await;
+        Ok(())
+    }
+
+    /// One call of Telegram's.
+    pub(super) fn take(&self, hook: &Hook, request: &http::Request<Bytes>) -> Webhook {
+        let body = match verified_by_header(request, HEADER, Some(&hook.secret)) {
+            Ok(body) => body,
+            Err(refused) => return Webhook::status(refused),
+        };
+        let Ok(update) = serde_json::from_slice::<Value>(body) else {
+            return Webhook::status(StatusCode::BAD_REQUEST);
+        };
+        let Some(id) = update::id(&update) else {
+            return Webhook::status(StatusCode::BAD_REQUEST);
+        };
+        let mut answer = Webhook::status(StatusCode::OK);
+        if self.seen.is_new(id) {
+            answer.messages.extend(self.parse(&update));
+        }
+        answer
+    }
+}

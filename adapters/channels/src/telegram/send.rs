@@ -1,0 +1,46 @@
+//! Texts to Telegram.
+
+use dmgate::{OutboundText, ReplyRoute, SendError};
+use serde_json::json;
+
+use super::api::{ApiError, BotApi};
+
+/// Sends one text, plain: nothing in it is markup, and links get no preview.
+pub(super) async fn text(api: &BotApi, route: &ReplyRoute, text: &OutboundText) -> Result<(), SendError> {
+    let Some(chat) = private_chat(route) else {
+        return Err(SendError::Impossible { reason: "this is no way to a private chat".to_owned() });
+    };
+    let message = json!({
+        "chat_id": chat,
+        "text": text.body,
+        "link_preview_options": { "is_disabled": true },
+    });
+    api.call("sendMessage", &message).await.map(drop).map_err(|error| outcome(&error))
+}
+
+/// Shows that we are writing.
+pub(super) async fn typing(api: &BotApi, route: &ReplyRoute) {
+    if let Some(chat) = private_chat(route) {
+        let _ = api.call("sendChatAction", &json!({ "chat_id": chat, "action": "typing" })).await;
+    }
+}
+
+/// The chat behind a route. Groups and channels have negative ids: nothing is ever sent there.
+fn private_chat(route: &ReplyRoute) -> Option<i64> {
+    route.as_str().parse().ok().filter(|chat| *chat > 0)
+}
+
+/// What an error says about whether the text arrived.
+// INVARIANT I6: only where Telegram surely refused it is the text tried again as if nothing had been sent.
+fn outcome(error: &ApiError) -> SendError {
+    let reason = error.to_string();
+    match error {
+        ApiError::NotSent(_) => SendError::Failed { reason, retry_after: None },
+        // Whether a server that breaks down has done its work before is not known.
+        ApiError::Lost(_) | ApiError::Refused { code: 500.., .. } => SendError::Unknown { reason },
+        // The user blocked the bot or is gone; the chat is not there; the text is not one.
+        ApiError::Refused { code: 400 | 403, .. } => SendError::Impossible { reason },
+        // 429, and what the owner can mend: a token that was revoked, a wrong `api_base`.
+        ApiError::Refused { retry_after, .. } => SendError::Failed { reason, retry_after: *retry_after },
+    }
+}

@@ -1,0 +1,61 @@
+//! Files that came with messages.
+
+use super::*;
+
+fn attachment(reference: &str) -> Attachment {
+    Attachment {
+        kind: "file".to_owned(),
+        media_type: None,
+        name: None,
+        size: None,
+        reference: reference.to_owned(),
+    }
+}
+
+/// What is fetched when `getFile` gives `file`, and the download so many bytes.
+async fn fetched(file: Value, bytes: usize, limit: u64) -> Result<usize, FetchError> {
+    let server = FakeServer::start().await;
+    let bot = bot(&server, |_| {});
+    let serve = async {
+        let call = server.call().await;
+        assert_eq!((call.method(), call.json()), ("getFile", json!({ "file_id": "AgAC-f_1" })));
+        call.json_answer(200, ok(file)).await;
+        let call = server.call().await;
+        assert_eq!(call.line, format!("GET /file/bot{TOKEN}/photos/file_1.jpg"));
+        call.answer(200, vec![1; bytes]).await;
+        std::future::pending::<()>().await;
+    };
+    let file = attachment("AgAC-f_1");
+    tokio::select! {
+        got = bot.api.fetch(&file, limit) => got.map(|bytes| bytes.len()),
+        () = serve => panic!("never"),
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_fetched_up_to_the_limit_whatever_is_said_of_its_size() {
+    let path = "photos/file_1.jpg";
+    assert_eq!(fetched(json!({ "file_path": path, "file_size": 10 }), 10, 10).await.unwrap(), 10);
+    let too_large = |outcome: Result<usize, FetchError>| matches!(outcome, Err(FetchError::TooLarge(10)));
+    assert!(too_large(fetched(json!({ "file_path": path, "file_size": 11 }), 11, 10).await));
+    assert!(too_large(fetched(json!({ "file_path": path }), 11, 10).await), "no size is said");
+    assert!(too_large(fetched(json!({ "file_path": path, "file_size": 1 }), 500_000, 10).await), "a lie");
+}
+
+#[tokio::test]
+async fn a_path_that_leads_elsewhere_is_not_followed() {
+    for path in ["../../bot1:x/getMe", "/etc/passwd", "a//b", "a/./b", "a?b", "a#b", "a%2e", ""] {
+        let outcome = fetched(json!({ "file_path": path }), 1, 10).await;
+        assert!(matches!(outcome, Err(FetchError::Failed(_))), "{path}: {outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_not_asked_for() {
+    let server = FakeServer::start().await;
+    let bot = bot(&server, |_| {});
+    for reference in ["geo:1,2", "tel:+49", "", "a/b"] {
+        let outcome = bot.api.fetch(&attachment(reference), 10).await;
+        assert!(matches!(outcome, Err(FetchError::Unsupported)), "{reference}");
+    }
+}

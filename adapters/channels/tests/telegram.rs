@@ -1,0 +1,212 @@
+//! The Telegram adapter against an emulator of the Bot API (`tests/peers`), behind a real gate.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod web_server;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use dmgate::pairing::{Approval, Surface, Target};
+use dmgate::store::{Actor, MemoryStore};
+use dmgate::{
+    AccountKey, Agent, AgentError, ChannelAdapter, DmGate, DmPolicy, InboundMessage, Inbox, Pipeline,
+    SenderId, Turn, World,
+};
+use dmgate_channels::{Channel, Options, Setup};
+use dmgate_test_peers::TelegramEmulator;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use web_server::WebServer;
+
+const TOKEN: &str = "111:token";
+
+fn adapter(public_url: Option<String>, options: Options) -> Arc<dyn ChannelAdapter> {
+    let account = AccountKey::parse("telegram", "default").unwrap();
+    let mut setup = Setup::new(account);
+    setup.public_url = public_url;
+    let channel = Channel::of(setup.account.channel()).unwrap();
+    channel.open(setup, &options.with("token", TOKEN)).unwrap()
+}
+
+/// Runs blocking calls of the emulator beside the adapter.
+async fn ask<T: Send + 'static>(
+    emulator: &Arc<TelegramEmulator>,
+    call: impl FnOnce(&TelegramEmulator) -> T + Send + 'static,
+) -> T {
+    let emulator = Arc::clone(emulator);
+    tokio::task::spawn_blocking(move || call(&emulator)).await.unwrap()
+}
+
+async fn emulator() -> Arc<TelegramEmulator> {
+    Arc::new(tokio::task::spawn_blocking(|| TelegramEmulator::start(TOKEN)).await.unwrap())
+}
+
+async fn texts(messages: &mut mpsc::Receiver<InboundMessage>, count: usize) -> Vec<String> {
+    let mut texts = Vec::new();
+    while texts.len() < count {
+        texts.push(messages.recv().await.unwrap().text);
+    }
+    texts
+}
+
+struct Echo;
+
+#[async_trait]
+impl Agent for Echo {
+    async fn respond(&self, turn: Turn) -> Result<Vec<String>, AgentError> {
+        Ok(vec![format!("you said: {}", turn.message().text)])
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_neither_loses_nor_repeats_what_came_by_poll() {
+    let emulator = emulator().await;
+    let options = Options::new().with("api_base", emulator.base_url());
+    ask(&emulator, |emulator| {
+        emulator.send_message(42, "ann", "one");
+        emulator.send_message(43, "bob", "two");
+    })
+    .await;
+
+    let (inbox, mut messages) = Inbox::collecting(8);
+    let shutdown = CancellationToken::new();
+    let first = adapter(None, options.clone());
+    let running = tokio::spawn({
+        let shutdown = shutdown.clone();
+        async move { first.run(inbox, shutdown).await }
+    });
+    assert_eq!(texts(&mut messages, 2).await, ["one", "two"]);
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+
+    ask(&emulator, |emulator| emulator.send_message(42, "ann", "three")).await;
+    let (inbox, mut messages) = Inbox::collecting(8);
+    let (second, shutdown) = (adapter(None, options), CancellationToken::new());
+    let running = tokio::spawn({
+        let shutdown = shutdown.clone();
+        async move { second.run(inbox, shutdown).await }
+    });
+    assert_eq!(texts(&mut messages, 1).await, ["three"]);
+    ask(&emulator, |emulator| emulator.send_message(42, "ann", "four")).await;
+    assert_eq!(texts(&mut messages, 1).await, ["four"], "the emulator wakes the long poll");
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+    assert!(messages.recv().await.is_none());
+    let left = ask(&emulator, |emulator| emulator.bot("getUpdates", &json!({ "offset": 0 }))).await;
+    assert_eq!(left["result"], json!([]), "all is confirmed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_gets_one_code_and_an_approved_sender_an_answer() {
+    let emulator = emulator().await;
+    let channel = adapter(None, Options::new().with("api_base", emulator.base_url()));
+    let account = channel.meta().account.clone();
+    let gate = DmGate::builder().store(MemoryStore::new(World::default())).policy(DmPolicy::Pairing).build();
+    let pipeline = Pipeline::new(gate.clone(), Arc::new(Echo), vec![channel]);
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn({
+        let (pipeline, shutdown) = (pipeline.clone(), shutdown.clone());
+        async move { pipeline.run(shutdown).await }
+    });
+
+    ask(&emulator, |emulator| {
+        let group = json!({ "id": -5, "type": "group", "title": "All" });
+        let ann = json!({ "id": 42, "is_bot": false, "first_name": "Ann" });
+        emulator.send(json!({ "from": ann, "chat": group, "text": "in a group" }));
+        let bot = json!({ "id": 44, "is_bot": true, "first_name": "Bot" });
+        let chat = json!({ "id": 44, "type": "private" });
+        emulator.send(json!({ "from": bot, "chat": chat, "text": "from a bot" }));
+        emulator.send_message(42, "ann", "hello");
+        emulator.send_message(42, "ann", "hello again");
+    })
+    .await;
+    let challenge = ask(&emulator, |emulator| emulator.wait_for_replies(42, 1)).await;
+    assert!(challenge[0].contains("Your Telegram user id: 42"), "{challenge:?}");
+    let pending = gate.store().pending(account.channel()).await.unwrap();
+    assert_eq!(pending.len(), 1);
+    assert!(challenge[0].contains(pending[0].code.reveal()));
+
+    approve(&gate, &account, "42").await;
+    let welcome = ask(&emulator, |emulator| emulator.wait_for_replies(42, 2)).await;
+    assert!(welcome[1].contains("let you in"), "{welcome:?}");
+    ask(&emulator, |emulator| emulator.send_message(42, "ann", "at last")).await;
+    let replies = ask(&emulator, |emulator| emulator.wait_for_replies(42, 3)).await;
+    assert_eq!(replies[2], "you said: at last");
+    assert_eq!(ask(&emulator, |emulator| emulator.replies(-5)).await, [""; 0]);
+    assert_eq!(ask(&emulator, |emulator| emulator.replies(44)).await, [""; 0]);
+
+    shutdown.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_web_hook_takes_over_and_a_poll_takes_it_back() {
+    let emulator = emulator().await;
+    ask(&emulator, |emulator| emulator.send_message(42, "ann", "one")).await;
+    let server = WebServer::start().await;
+    let options = Options::new()
+        .with("api_base", emulator.base_url())
+        .with("mode", "webhook")
+        .with("webhook_secret", "s3cret");
+    let channel = adapter(Some(server.base()), options);
+    let (inbox, _polled) = Inbox::collecting(8);
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn({
+        let (channel, shutdown) = (Arc::clone(&channel), shutdown.clone());
+        async move { channel.run(inbox, shutdown).await }
+    });
+
+    // What came in before is called in, with the secret; a caller without it gets nothing.
+    let call = server.call().await;
+    assert_eq!(call.request.uri().path(), "/webhooks/telegram/default");
+    let mut forged = call.request.clone();
+    forged.headers_mut().remove("x-telegram-bot-api-secret-token").unwrap();
+    let refused = channel.webhook(forged).await;
+    assert_eq!((refused.response.status().as_u16(), refused.messages.len()), (401, 0));
+    let taken = channel.webhook(call.request.clone()).await;
+    assert_eq!(taken.messages[0].text, "one");
+    let again = channel.webhook(call.request.clone()).await;
+    assert_eq!((again.response.status().as_u16(), again.messages.len()), (200, 0));
+    call.answer(taken.response).await;
+    ask(&emulator, |emulator| emulator.send_message(43, "bob", "two")).await;
+    let call = server.call().await;
+    let taken = channel.webhook(call.request.clone()).await;
+    assert_eq!(taken.messages[0].text, "two");
+    call.answer(taken.response).await;
+    let hook = ask(&emulator, |emulator| emulator.bot("getWebhookInfo", &json!({}))).await;
+    assert_eq!(hook["result"]["url"], json!(format!("{}/webhooks/telegram/default", server.base())));
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+    let hook = ask(&emulator, |emulator| emulator.bot("getWebhookInfo", &json!({}))).await;
+    assert_ne!(hook["result"]["url"], json!(""), "what comes in between waits for the next run");
+
+    let (inbox, mut messages) = Inbox::collecting(8);
+    let poll = adapter(None, Options::new().with("api_base", emulator.base_url()));
+    let (shutdown, stop) = (CancellationToken::new(), CancellationToken::new());
+    let running = tokio::spawn({
+        let stop = shutdown.clone();
+        async move { poll.run(inbox, stop).await }
+    });
+    // Sent before or after the web hook is gone: the emulator keeps what nobody takes.
+    drop(server);
+    ask(&emulator, |emulator| emulator.send_message(42, "ann", "three")).await;
+    assert_eq!(texts(&mut messages, 1).await, ["three"]);
+    shutdown.cancel();
+    drop(stop);
+    running.await.unwrap().unwrap();
+    let hook: Value = ask(&emulator, |emulator| emulator.bot("getWebhookInfo", &json!({}))).await;
+    assert_eq!(hook["result"]["url"], json!(""));
+}
+
+async fn approve(gate: &DmGate, account: &AccountKey, sender: &str) {
+    let approval = Approval {
+        target: Target::Sender(SenderId::parse(account.channel(), sender).unwrap()),
+        account: Some(account.account().clone()),
+        surface: Surface::Local,
+        notify: true,
+    };
+    let actor = Actor { name: "owner".to_owned(), surface: Surface::Local };
+    gate.store().approve(account.channel(), approval, &actor).await.unwrap();
+}
