@@ -10,7 +10,8 @@
 //! | `POST /chat/received` | `{"ids":[…]}`: the page has these texts | 204 |
 //!
 //! Events: `text` with `{"id":…, "kind":"challenge"|"notice"|"reply", "text":…}`, which comes again until it is said to
-//! be received; `typing` with `{}` while an answer is worked on; `ready` with `{}` at the start.
+//! be received; `typing` with `{}` while an answer is worked on; `ready` with `{}` at the start; `elsewhere` with `{}` at
+//! the end, when the visitor opened too many pages and this is the oldest.
 //!
 //! The page asks for a session when the first message is sent, opens its events, and sends the message then: so a
 //! visitor is somebody from their first message on, and a code never finds the page closed.

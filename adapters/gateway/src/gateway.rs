@@ -75,7 +75,7 @@ impl Gateway {
         let limits = Arc::new(self.limits);
         let webhooks = webhook::Webhooks {
             pipeline: self.pipeline.clone(),
-            deliveries: Quota::new(limits.deliveries, limits.deliveries, false),
+            deliveries: Quota::new(limits.deliveries, limits.deliveries.div_ceil(4), true),
             limits: Arc::clone(&limits),
         };
         let mut routes =

@@ -14,9 +14,10 @@ pub struct Limits {
     /// Open web-chat pages of one network address; with a public URL loopback is not counted, since everybody comes
     /// from there.
     pub pages_per_address: usize,
-    /// Requests at once that wait for the gate: web hooks, and as many web-chat messages.
+    /// Requests at once on their way to the gate: web hooks, and as many web-chat messages. Of web hooks one network
+    /// address other than loopback gets a quarter.
     pub deliveries: usize,
-    /// Web-chat messages of one network address that wait for the gate; with a public URL loopback is not counted.
+    /// Web-chat messages of one network address on their way to the gate; with a public URL loopback is not counted.
     pub deliveries_per_address: usize,
     /// The largest body of a web hook, in bytes.
     pub webhook_bytes: usize,

@@ -55,6 +55,23 @@ async fn a_code_reaches_a_page_that_opens_later() {
 }
 
 #[tokio::test]
+async fn the_oldest_of_too_many_pages_is_told_to_stay_away() {
+    let server = Server::start().await;
+    let ann = server.visitor().await;
+    server.allow(&ann.id).await;
+    let mut pages = Vec::new();
+    for _ in 0..7 {
+        pages.push(server.events(&ann).await);
+    }
+    assert_eq!(pages[0].next().await.unwrap().0, "elsewhere");
+    assert_eq!(pages[0].next().await, None);
+    server.write(&ann, "hello").await;
+    for page in &mut pages[1..] {
+        assert_eq!(page.text().await.2, "You said: hello");
+    }
+}
+
+#[tokio::test]
 async fn what_the_gate_says_can_not_be_seen() {
     let server = Server::start().await;
     let stranger = server.visitor().await;

@@ -191,6 +191,16 @@ async fn a_body_that_comes_in_drops_has_no_longer_than_another() {
 }
 
 #[tokio::test]
+async fn who_takes_nothing_is_given_up() {
+    let limits = Limits { stalled_for: Duration::from_millis(100), ..Limits::default() };
+    let server = Server::limited(limits).await;
+    let ask = format!("GET /chat/chat.js HTTP/1.1\r\nHost: {}\r\n\r\n", server.addr);
+    let mut deaf = connect(&server, &ask).await;
+    // The answers are never read: after a while there is no room for them, and then the connection ends.
+    while deaf.write_all(ask.as_bytes()).await.is_ok() {}
+}
+
+#[tokio::test]
 async fn a_flood_of_headers_is_refused() {
     let server = Server::start().await;
     let many = "X: y\r\n".repeat(200);

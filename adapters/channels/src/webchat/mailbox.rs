@@ -14,6 +14,8 @@ pub enum Event {
     Text(Arc<Text>),
     /// An answer is being worked on.
     Typing,
+    /// The visitor opened the chat on too many pages, and this one, the oldest, gets nothing more. It is the last event.
+    Elsewhere,
 }
 
 /// A text for a visitor's page.
@@ -70,7 +72,7 @@ const KEPT_BYTES: usize = 128 * 1_024;
 /// Visitors without an open page for whom texts are kept.
 const AWAY: usize = 256;
 /// Pages that one visitor has open at once: the oldest gives way, which often is one whose connection died unnoticed.
-const PAGES: usize = 4;
+const PAGES: usize = 6;
 /// Events that a page may lag behind. One that lags further is closed; it comes back, and gets what was kept.
 const LAG: usize = KEPT_TEXTS + 14;
 
@@ -86,7 +88,8 @@ impl Mailboxes {
             let _ = sender.try_send(Event::Text(Arc::clone(&kept.text)));
         }
         if mailbox.pages.len() >= PAGES {
-            mailbox.pages.remove(0);
+            // Told, so that it does not come back at once and drive out another one.
+            let _ = mailbox.pages.remove(0).events.try_send(Event::Elsewhere);
         }
         mailbox.pages.push(Page { number, events: sender });
         mailbox.away_since = 0;
@@ -223,6 +226,7 @@ mod tests {
             .map(|event| match event {
                 Event::Text(text) => text.id.clone(),
                 Event::Typing => "typing".into(),
+                Event::Elsewhere => "elsewhere".into(),
             })
             .collect()
     }
@@ -286,6 +290,7 @@ mod tests {
     fn a_page_that_lags_or_is_one_too_many_is_closed() {
         let (mut boxes, ann) = (Mailboxes::default(), visitor("ann"));
         let mut pages: Vec<Opened> = (0..=PAGES).map(|_| boxes.open(&ann)).collect();
+        assert_eq!(waiting(&mut pages[0]), ["elsewhere"]);
         assert!(pages[0].events.is_closed() && !pages[1].events.is_closed());
         for _ in 0..=LAG {
             boxes.show(&ann, &Event::Typing);

@@ -71,8 +71,10 @@
     if (entry.mine) showState(entry);
   }
 
+  const itemOf = (entry) => log.querySelector(`[data-id="${CSS.escape(entry.id)}"]`);
+
   function showState(entry) {
-    const item = log.querySelector(`[data-id="${CSS.escape(entry.id)}"]`);
+    const item = itemOf(entry);
     if (!item) return;
     const note = item.querySelector(".note");
     for (const state of ["sending", "sent", "failed"]) item.classList.toggle(state, entry.state === state);
@@ -137,8 +139,39 @@
       }
     }
     if (!isShown) made.prepend(codeBox("", code));
+    made.append(element("p", "standing"));
     return made;
   }
+
+  // No code works longer.
+  const CODE_LIFE = 60 * 60 * 1000;
+
+  const STANDINGS = {
+    waiting: "Waiting for the owner",
+    approved: "Approved",
+    expired: "This code has expired. Write again to get a new one.",
+  };
+
+  // How it stands with a code, from what this page was sent: a notice or an answer means that one is in.
+  function standingOf(at) {
+    const later = entries.slice(at + 1);
+    if (later.some((entry) => entry.kind === "notice" || entry.kind === "reply")) return "approved";
+    const isOver = Date.now() - entries[at].at > CODE_LIFE || later.some((entry) => entry.kind === "challenge");
+    return isOver ? "expired" : "waiting";
+  }
+
+  function showStandings() {
+    entries.forEach((entry, at) => {
+      const standing = entry.kind === "challenge" && itemOf(entry)?.querySelector(".standing");
+      const now = standing && standingOf(at);
+      if (!standing || standing.dataset.state === now) return;
+      standing.dataset.state = now;
+      standing.textContent = STANDINGS[now];
+      standing.parentElement.classList.toggle("over", now !== "waiting");
+    });
+  }
+
+  setInterval(showStandings, 30000);
 
   function codeBox(label, code) {
     const box = element("div", "code");
@@ -187,7 +220,13 @@
   let tries = 0;
   let nextTry = 0;
 
-  const STATES = { idle: "Ready when you are", opening: "Connecting…", open: "Connected", lost: "Connection lost, trying again…" };
+  const STATES = {
+    idle: "Ready when you are",
+    opening: "Connecting…",
+    open: "Connected",
+    lost: "Connection lost, trying again…",
+    elsewhere: "Open in other tabs",
+  };
 
   function setConnection(state) {
     if (connection.dataset.state === state) return;
@@ -219,6 +258,10 @@
     });
     events.addEventListener("text", (event) => receive(JSON.parse(event.data)));
     events.addEventListener("typing", showTyping);
+    events.addEventListener("elsewhere", () => {
+      hangUp(new Error("elsewhere"));
+      setConnection("elsewhere");
+    });
     return opened.promise;
   }
 
@@ -248,7 +291,7 @@
     else setConnection("idle");
   }
 
-  for (const [target, name] of [[window, "online"], [document, "visibilitychange"]]) {
+  for (const [target, name] of [[window, "online"], [window, "focus"], [document, "visibilitychange"]]) {
     target.addEventListener(name, () => {
       if (hasSession && !document.hidden && !opened) comeBack();
     });
@@ -262,6 +305,7 @@
       follow(() => {
         hideTyping();
         show(entry, true);
+        showStandings();
       });
     }
     // Said only now that it is kept. A text that was said twice to be received is one that was received.
@@ -380,6 +424,7 @@
 
   load();
   for (const entry of entries) show(entry, false);
+  showStandings();
   toEnd();
   comeBack();
   if (matchMedia("(pointer: fine)").matches) text.focus();

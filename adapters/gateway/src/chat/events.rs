@@ -62,6 +62,7 @@ async fn next(mut page: Page) -> Option<(Sent, Page)> {
     };
     let sent = match event {
         Event::Typing => Sent::default().event("typing").data("{}"),
+        Event::Elsewhere => Sent::default().event("elsewhere").data("{}"),
         Event::Text(text) => Sent::default().event("text").data(json(&text)),
     };
     Some((sent, page))

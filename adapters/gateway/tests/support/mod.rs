@@ -47,13 +47,28 @@ impl Server {
     }
 
     pub(crate) async fn with(limits: Limits, more: Vec<Arc<dyn ChannelAdapter>>) -> Self {
-        let gate = DmGate::builder().build();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(listener, DmGate::builder().build(), limits, more)
+    }
+
+    /// Ends, and starts again at the same address with what the store has.
+    pub(crate) async fn restart(self) -> Self {
+        self.shutdown.cancel();
+        self.ended.await.unwrap();
+        let listener = TcpListener::bind(self.addr).await.unwrap();
+        Self::on(listener, self.gate, Limits::default(), Vec::new())
+    }
+
+    fn on(
+        listener: TcpListener,
+        gate: DmGate,
+        limits: Limits,
+        mut channels: Vec<Arc<dyn ChannelAdapter>>,
+    ) -> Self {
+        let addr = listener.local_addr().unwrap();
         let webchat = WebChat::new(account(), World::default());
-        let mut channels = more;
         channels.push(Arc::clone(&webchat) as Arc<dyn ChannelAdapter>);
         let pipeline = Pipeline::new(gate.clone(), Arc::new(Echo), channels);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listener.local_addr().unwrap();
         let gateway = Gateway::new(pipeline.clone()).webchat(Arc::clone(&webchat)).limits(limits);
         let shutdown = CancellationToken::new();
         let token = shutdown.clone();
@@ -197,6 +212,10 @@ impl Events {
         loop {
             let mut line = String::new();
             if self.0.read_line(&mut line).await.unwrap_or(0) == 0 {
+                return None;
+            }
+            if line == "0\r\n" {
+                // The last chunk; the connection goes on.
                 return None;
             }
             // Lines that are neither are the sizes of chunks, blanks, comments.
