@@ -326,7 +326,7 @@ impl ChannelState {
     /// it counts the wrong guess.
     // INVARIANT I5: a code works once, for its own channel and account, before it expires.
     pub fn approve(&self, approval: &Approval, now: Timestamp) -> (Result<Request, ApproveError>, Change) {
-        let remote_code = approval.surface == Surface::Remote && matches!(approval.target, Target::Code(_));
+        let remote_code = approval.is_remote_code();
         if remote_code && let Some(until) = self.record.locked_until.filter(|until| now < *until) {
             return (Err(ApproveError::LockedOut { until }), Change::default());
         }
@@ -341,16 +341,32 @@ impl ChannelState {
         if self.is_blocked(&found.account, found.ids()) {
             return (Err(ApproveError::Blocked), Change::default());
         }
-        let mut change = self.closing(&found);
+        let change = self.admission(&found, approval, now);
+        (Ok(found), change)
+    }
+
+    /// What the approval of a request comes to; also to be done again where it was interrupted.
+    #[must_use]
+    pub fn admission(&self, found: &Request, approval: &Approval, now: Timestamp) -> Change {
+        let mut change = self.closing(found);
         change.admit.push((found.account.clone(), found.id.clone()));
         if approval.notify {
-            let hour = self.record.hour_of(&found.request).cloned().unwrap_or_else(|| hour_of(&found, now));
+            let hour = self.record.hour_of(&found.request).cloned().unwrap_or_else(|| hour_of(found, now));
             change.entries.push(Entry::Queued { send: Send::of(&hour, SendKind::Notice) });
         }
-        if remote_code && self.record.wrong > 0 {
+        if approval.is_remote_code() && self.record.wrong > 0 {
             change.entries.push(Entry::Guesses { wrong: 0, locked_until: None });
         }
-        (Ok(found), change)
+        change
+    }
+
+    /// The accounts whose requests an approval may mean: whose lists it may write.
+    pub fn meant_by<'a>(&'a self, approval: &'a Approval) -> impl Iterator<Item = &'a AccountId> {
+        let named = |request: &&Request| {
+            approval.account.as_ref().is_none_or(|account| *account == request.account)
+                && approval.target.is(request)
+        };
+        self.requests.iter().filter(named).map(|request| &request.account)
     }
 
     /// The owner rejects; with `block` the sender never gets a code again. The hour goes on.
@@ -493,11 +509,7 @@ impl ChannelState {
         let named = |request: &&Request| account.is_none_or(|account| *account == request.account);
         let mut found: Option<&Request> = None;
         for request in self.requests.iter().filter(named) {
-            let hit = match target {
-                Target::Code(code) => request.code.matches(code),
-                Target::Request(id) => request.request == *id,
-                Target::Sender(id) => request.has(id),
-            };
+            let hit = target.is(request);
             if hit && found.is_some() && !matches!(target, Target::Code(_)) {
                 return Err(ApproveError::Ambiguous);
             }
@@ -553,6 +565,22 @@ pub struct Approval {
     pub surface: Surface,
     /// Whether the sender is told.
     pub notify: bool,
+}
+
+impl Target {
+    fn is(&self, request: &Request) -> bool {
+        match self {
+            Self::Code(code) => request.code.matches(code),
+            Self::Request(id) => request.request == *id,
+            Self::Sender(id) => request.has(id),
+        }
+    }
+}
+
+impl Approval {
+    fn is_remote_code(&self) -> bool {
+        self.surface == Surface::Remote && matches!(self.target, Target::Code(_))
+    }
 }
 
 /// Why a request was not approved or rejected.

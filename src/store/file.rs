@@ -9,6 +9,7 @@ mod inspect;
 mod journal;
 mod lock;
 mod names;
+mod owner;
 mod queue;
 mod transaction;
 mod trouble;
@@ -32,8 +33,8 @@ use super::{Actor, Loaded, OperatorError, Places, Revoked, Store, StoreError};
 use crate::clock::World;
 use crate::decision::Fault;
 use crate::message::{AccountKey, ChannelId, SenderId};
-use crate::pairing::record::{Entry, Send, SendKind, SendStep};
-use crate::pairing::{Approval, ApproveError, Change, Knock, Knocked, Request, RequestId};
+use crate::pairing::record::{Send, SendKind, SendStep};
+use crate::pairing::{Approval, Change, Knock, Knocked, Request, RequestId};
 
 /// Where a [`FileStore`] keeps its files, and how.
 #[derive(Clone, Debug)]
@@ -113,20 +114,19 @@ impl FileStore {
         inspect::inspect(&self.0)
     }
 
-    /// One transaction on a channel; `act` sees the state after its upkeep, and may be called again.
-    async fn transact<T: std::marker::Send + 'static>(
+    /// Does what blocks where it may. What began is ended, also when nobody waits for it any more: a transaction, and
+    /// its line in the audit.
+    async fn blocking<T, E>(
         &self,
-        channel: &ChannelId,
-        accounts: Vec<AccountKey>,
-        act: impl Fn(&Transaction<'_>) -> Result<(T, Change), StoreError> + std::marker::Send + 'static,
-    ) -> Result<T, StoreError> {
-        for account in &accounts {
-            self.0.claims.claim(account)?;
-        }
-        let (inner, channel) = (Arc::clone(&self.0), channel.clone());
-        // A transaction that began is ended, also when nobody waits for it any more.
-        let work = tokio::task::spawn_blocking(move || inner.transact(&channel, &accounts, act));
-        work.await.map_err(|_| StoreError::Fault(Fault::unreadable("the store broke down; see the log")))?
+        work: impl FnOnce(&Self) -> Result<T, E> + std::marker::Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: std::marker::Send + 'static,
+        E: From<StoreError> + std::marker::Send + 'static,
+    {
+        let store = self.clone();
+        let broke_down = |_| StoreError::Fault(Fault::unreadable("the store broke down; see the log"));
+        tokio::task::spawn_blocking(move || work(&store)).await.map_err(broke_down)?
     }
 }
 
@@ -143,11 +143,13 @@ impl Inner {
         self.channel(account.channel()).view.load(account, &self.freshness, &self.world)
     }
 
+    /// One transaction on a channel, with the lists of `accounts` to be written; `act` sees the state after its upkeep,
+    /// and may be called again.
     fn transact<T>(
         &self,
         channel: &ChannelId,
         accounts: &[AccountKey],
-        act: impl Fn(&Transaction<'_>) -> Result<(T, Change), StoreError>,
+        mut act: impl FnMut(&Transaction<'_>) -> Result<(T, Change), StoreError>,
     ) -> Result<T, StoreError> {
         self.attempt(|| {
             let mut transaction = Transaction::begin(self, channel, accounts)?;
@@ -159,7 +161,7 @@ impl Inner {
     }
 
     /// Does it again while another program is in between.
-    fn attempt<T>(&self, once: impl Fn() -> Result<T, Interrupted>) -> Result<T, StoreError> {
+    fn attempt<T>(&self, mut once: impl FnMut() -> Result<T, Interrupted>) -> Result<T, StoreError> {
         let mut last = Fault::locked("the files changed again and again; try again");
         for _ in 0..ROUNDS {
             match once() {
@@ -172,17 +174,17 @@ impl Inner {
     }
 
     /// Strangers who knocked at the same time: one look, one write, an answer for each.
-    fn knock_all(&self, channel: &ChannelId, knocks: &[Knock]) -> Result<Vec<queue::Answer>, StoreError> {
+    fn knock_all(&self, channel: &ChannelId, knocks: &[Knock]) -> Result<Vec<Knocked>, StoreError> {
         self.attempt(|| {
             let mut transaction = Transaction::begin(self, channel, &[])?;
             transaction.require_pending()?;
             let mut answers = Vec::with_capacity(knocks.len());
             for knock in knocks {
-                // What is wrong with one account's list is no answer for another's.
-                let answer = transaction.knock(knock, &*self.world.entropy).map(|(knocked, change)| {
-                    transaction.apply(change);
-                    knocked
-                });
+                let allowed = transaction.is_allowed(&knock.account, knock.sender.ids())?;
+                let entropy = &*self.world.entropy;
+                let knocked = transaction.state.knock(knock, allowed, transaction.now, entropy);
+                let (answer, change) = knocked.map_err(StoreError::from)?;
+                transaction.apply(change);
                 answers.push(answer);
             }
             transaction.commit()?;
@@ -236,9 +238,12 @@ impl Store for FileStore {
         entry: &SenderId,
         primary: &SenderId,
     ) -> Result<SenderId, StoreError> {
-        let (id, entry, primary) = (account.account().clone(), entry.clone(), primary.clone());
-        let bind = move |t: &Transaction<'_>| Ok(t.state.bind(&id, &entry, &primary));
-        self.transact(account.channel(), Vec::new(), bind).await
+        let (account, entry, primary) = (account.clone(), entry.clone(), primary.clone());
+        self.blocking(move |store| {
+            let bind = |t: &Transaction<'_>| Ok(t.state.bind(account.account(), &entry, &primary));
+            store.0.transact(account.channel(), &[], bind)
+        })
+        .await
     }
 
     async fn sending(
@@ -248,9 +253,9 @@ impl Store for FileStore {
         what: SendKind,
         step: SendStep,
     ) -> Result<Option<Send>, StoreError> {
-        let request = request.clone();
+        let (channel, request) = (account.channel().clone(), request.clone());
         let note = move |t: &Transaction<'_>| Ok(t.state.sending(&request, what, step));
-        self.transact(account.channel(), Vec::new(), note).await
+        self.blocking(move |store| store.0.transact(&channel, &[], note)).await
     }
 
     async fn channels(&self) -> Result<Vec<ChannelId>, StoreError> {
@@ -271,9 +276,14 @@ impl Store for FileStore {
         let now = self.0.world.clock.now();
         let mut requests = Vec::new();
         for request in state.requests.iter().filter(|r| r.is_live(now) && !state.is_orphan(r)) {
-            // Where the list can't be read, the request is shown: approving it will say what is wrong.
-            let loaded = self.load(&key(channel, &request.account)?).await;
-            if !loaded.snapshot.allowed.as_ref().is_ok_and(|ids| ids.contains(&request.id)) {
+            // Where the list can't be read or named, the request is shown: approving it will say what is wrong.
+            let is_in = match key(channel, &request.account) {
+                Ok(key) => {
+                    self.load(&key).await.snapshot.allowed.as_ref().is_ok_and(|ids| ids.contains(&request.id))
+                }
+                Err(_) => false,
+            };
+            if !is_in {
                 requests.push(request.clone());
             }
         }
@@ -287,31 +297,8 @@ impl Store for FileStore {
         approval: Approval,
         actor: &Actor,
     ) -> Result<Request, OperatorError> {
-        // The lists are locked before it is known whose request it is: those of all accounts that have one.
-        let waiting = self.pending(channel).await?;
-        let mut accounts = Vec::new();
-        for request in waiting {
-            let account = key(channel, &request.account)?;
-            if !accounts.contains(&account) {
-                accounts.push(account);
-            }
-        }
-        let known = accounts.clone();
-        let result = self
-            .transact(channel, accounts, move |t| {
-                t.require_pending()?;
-                let (result, change) = t.state.approve(&approval, t.now);
-                let is_locked = |request: &Request| known.iter().any(|k| *k.account() == request.account);
-                if result.as_ref().is_ok_and(|request| !is_locked(request)) {
-                    let detail = "a request came in while its approval was prepared; try again";
-                    return Err(Fault::locked(detail).into());
-                }
-                Ok((result, change))
-            })
-            .await?;
-        let request = result?;
-        self.note(actor, "approve", &key(channel, &request.account)?, &request.id, Some(&request.request));
-        Ok(request)
+        let (channel, actor) = (channel.clone(), actor.clone());
+        self.blocking(move |store| store.approve_now(&channel, &approval, &actor)).await
     }
 
     async fn reject(
@@ -321,14 +308,8 @@ impl Store for FileStore {
         block: bool,
         actor: &Actor,
     ) -> Result<Request, OperatorError> {
-        let reject = move |t: &Transaction<'_>| {
-            t.require_pending()?;
-            Ok(t.state.reject(&approval, block))
-        };
-        let request = self.transact(channel, Vec::new(), reject).await??;
-        let action = if block { "reject and block" } else { "reject" };
-        self.note(actor, action, &key(channel, &request.account)?, &request.id, Some(&request.request));
-        Ok(request)
+        let (channel, actor) = (channel.clone(), actor.clone());
+        self.blocking(move |store| store.reject_now(&channel, &approval, block, &actor)).await
     }
 
     async fn allowed(&self, account: &AccountKey) -> Result<Vec<String>, StoreError> {
@@ -355,16 +336,8 @@ impl Store for FileStore {
         sender: &SenderId,
         actor: &Actor,
     ) -> Result<bool, OperatorError> {
-        let (id, of) = (sender.clone(), account.account().clone());
-        let allow = move |t: &Transaction<'_>| {
-            let (result, change) = t.state.allow(&of, &id);
-            Ok((result.map(|()| t.entries_of(&of, &id) == 0), change))
-        };
-        let result: Result<bool, ApproveError> =
-            self.transact(account.channel(), vec![account.clone()], allow).await?;
-        let added = result?;
-        self.note(actor, "allow", account, sender, None);
-        Ok(added)
+        let (account, sender, actor) = (account.clone(), sender.clone(), actor.clone());
+        self.blocking(move |store| store.allow_now(&account, &sender, &actor)).await
     }
 
     async fn revoke(
@@ -373,14 +346,8 @@ impl Store for FileStore {
         sender: &SenderId,
         actor: &Actor,
     ) -> Result<Revoked, StoreError> {
-        let (id, of) = (sender.clone(), account.account().clone());
-        let revoke = move |t: &Transaction<'_>| {
-            let (revoked, change) = t.state.revoke(&of, &id, |other| t.entries_of(&of, other) > 0);
-            Ok((Revoked { entries: t.entries_of(&of, &id), ..revoked }, change))
-        };
-        let revoked = self.transact(account.channel(), vec![account.clone()], revoke).await?;
-        self.note(actor, "revoke", account, sender, None);
-        Ok(revoked)
+        let (account, sender, actor) = (account.clone(), sender.clone(), actor.clone());
+        self.blocking(move |store| store.revoke_now(&account, &sender, &actor)).await
     }
 
     async fn blocked(&self, account: &AccountKey) -> Result<Vec<SenderId>, StoreError> {
@@ -395,11 +362,8 @@ impl Store for FileStore {
         sender: &SenderId,
         actor: &Actor,
     ) -> Result<bool, StoreError> {
-        let (id, of) = (sender.clone(), account.account().clone());
-        let block = move |t: &Transaction<'_>| Ok(t.state.block(&of, &id));
-        let new = self.transact(account.channel(), Vec::new(), block).await?;
-        self.note(actor, "block", account, sender, None);
-        Ok(new)
+        let (account, sender, actor) = (account.clone(), sender.clone(), actor.clone());
+        self.blocking(move |store| store.block_now(&account, &sender, &actor)).await
     }
 
     async fn unblock(
@@ -408,16 +372,8 @@ impl Store for FileStore {
         sender: &SenderId,
         actor: &Actor,
     ) -> Result<bool, StoreError> {
-        let (id, of) = (sender.clone(), account.account().clone());
-        let unblock = move |t: &Transaction<'_>| {
-            let was = t.state.is_blocked(&of, std::iter::once(&id));
-            let entry = Entry::Unblocked { account: of.to_string(), id: id.to_string() };
-            let entries = if was { vec![entry] } else { Vec::new() };
-            Ok((was, Change { entries, ..Change::default() }))
-        };
-        let was = self.transact(account.channel(), Vec::new(), unblock).await?;
-        self.note(actor, "unblock", account, sender, None);
-        Ok(was)
+        let (account, sender, actor) = (account.clone(), sender.clone(), actor.clone());
+        self.blocking(move |store| store.unblock_now(&account, &sender, &actor)).await
     }
 
     fn places(&self, account: &AccountKey) -> Places {

@@ -7,10 +7,10 @@ use super::journal::Journal;
 use super::lock::{Flock, LockError, Sidecar, Waiting};
 use super::view::{Requests, request_id};
 use super::{Inner, names, trouble, view};
-use crate::clock::{Clock, Entropy, Timestamp};
+use crate::clock::{Clock, Timestamp};
 use crate::decision::Fault;
 use crate::message::{AccountId, AccountKey, ChannelId, SenderId};
-use crate::pairing::{Change, ChannelState, Knock, Knocked, Request};
+use crate::pairing::{Change, ChannelState, Request};
 use crate::store::StoreError;
 
 /// The files of a channel under their locks, and what they say.
@@ -95,7 +95,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// Whether one of the ids is on the account's lists.
-    fn is_allowed<'i>(
+    pub(super) fn is_allowed<'i>(
         &self,
         account: &AccountId,
         mut ids: impl Iterator<Item = &'i SenderId>,
@@ -106,23 +106,14 @@ impl<'a> Transaction<'a> {
         Ok(ids.any(|id| allowed.contains(id)))
     }
 
-    /// A stranger knocks.
-    pub(super) fn knock(
-        &self,
-        knock: &Knock,
-        entropy: &dyn Entropy,
-    ) -> Result<(Knocked, Change), StoreError> {
-        let allowed = self.is_allowed(&knock.account, knock.sender.ids())?;
-        Ok(self.state.knock(knock, allowed, self.now, entropy)?)
-    }
-
     /// Applies a change in memory; [`Transaction::commit`] makes it durable.
     pub(super) fn apply(&mut self, change: Change) {
         self.state.apply(&change);
         self.change.extend(change);
     }
 
-    /// How many entries of the account's lists are this sender.
+    /// How many entries of the account's lists, which must be locked, are this sender.
+    // INVARIANT I8: the lists of other accounts say nothing about this one.
     pub(super) fn entries_of(&self, account: &AccountId, id: &SenderId) -> usize {
         let is_it = |entry: &str| SenderId::parse_entry(self.channel, entry).is_ok_and(|entry| entry == *id);
         let lists = self.allowed.iter().filter(|file| file.account.as_ref() == Some(account));
@@ -158,12 +149,7 @@ impl<'a> Transaction<'a> {
             self.between(&mut wrote)?;
             self.revoke(account, id)?;
         }
-        if self.dir.still_at_path() {
-            Ok(())
-        } else {
-            // What was written went away with the directory: it is done again in the one that took its place.
-            Err(Interrupted::Again(Fault::locked("the state directory was replaced meanwhile; try again")))
-        }
+        Ok(())
     }
 
     fn between(&self, wrote: &mut bool) -> Result<(), Interrupted> {
