@@ -272,19 +272,19 @@ impl ChannelState {
         full.then_some(Reason::PendingFull)
     }
 
-    /// A stranger knocks. The state must have had its upkeep.
+    /// A stranger knocks; `listed` says which ids are on the account's lists. The state must have had its upkeep.
     ///
     /// # Errors
     /// [`NoEntropy`] if no code can be drawn; nothing changes.
     pub fn knock(
         &self,
         knock: &Knock,
-        allowed: bool,
+        listed: impl Fn(&SenderId) -> bool,
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<(Knocked, Change), NoEntropy> {
         let Knock { account, sender, limits, .. } = knock;
-        if allowed || self.is_blocked(account, sender.ids()) {
+        if self.lets_in(account, sender, listed) || self.is_blocked(account, sender.ids()) {
             return Ok((Knocked::Changed, Change::default()));
         }
         if let Some(reason) =
@@ -312,6 +312,17 @@ impl ChannelState {
         };
         let change = Change { add: vec![request.clone()], entries: vec![entry], ..Change::default() };
         Ok((Knocked::Issued(request), change))
+    }
+
+    /// Whether the lists let the sender in: by the primary id, or by an alias that no other primary stands behind.
+    // INVARIANT I15: an alias never admits someone whose primary id has changed; they are a stranger like any other.
+    fn lets_in(&self, account: &AccountId, sender: &Sender, listed: impl Fn(&SenderId) -> bool) -> bool {
+        let primary = sender.primary();
+        let is_theirs = |alias: &SenderId| {
+            let bound = self.record.primary_behind(account, alias);
+            bound.is_none_or(|bound| bound == primary.as_str())
+        };
+        listed(primary) || sender.aliases().iter().any(|alias| listed(alias) && is_theirs(alias))
     }
 
     /// Whether one of the ids is blocked.

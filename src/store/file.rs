@@ -173,19 +173,26 @@ impl Inner {
         Err(last.into())
     }
 
-    /// Strangers who knocked at the same time: one look, one write, an answer for each.
-    fn knock_all(&self, channel: &ChannelId, knocks: &[Knock]) -> Result<Vec<Knocked>, StoreError> {
+    /// Strangers who knocked at the same time: one look, one write, an answer for each. A list that can't be read costs
+    /// those who knocked on its account.
+    fn knock_all(&self, channel: &ChannelId, knocks: &[Knock]) -> Result<Vec<queue::Answer>, StoreError> {
         self.attempt(|| {
             let mut transaction = Transaction::begin(self, channel, &[])?;
             transaction.require_pending()?;
             let mut answers = Vec::with_capacity(knocks.len());
             for knock in knocks {
-                let allowed = transaction.is_allowed(&knock.account, knock.sender.ids())?;
-                let entropy = &*self.world.entropy;
-                let knocked = transaction.state.knock(knock, allowed, transaction.now, entropy);
+                let listed = match transaction.listed(&knock.account) {
+                    Ok(ids) => ids,
+                    Err(fault) => {
+                        answers.push(Err(fault.into()));
+                        continue;
+                    }
+                };
+                let (is_listed, entropy) = (|id: &SenderId| listed.contains(id), &*self.world.entropy);
+                let knocked = transaction.state.knock(knock, is_listed, transaction.now, entropy);
                 let (answer, change) = knocked.map_err(StoreError::from)?;
                 transaction.apply(change);
-                answers.push(answer);
+                answers.push(Ok(answer));
             }
             transaction.commit()?;
             Ok(answers)

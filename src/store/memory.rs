@@ -117,8 +117,8 @@ impl Store for MemoryStore {
 
     async fn knock(&self, channel: &ChannelId, knock: Knock) -> Result<Knocked, StoreError> {
         self.transact(channel, |channel, now| {
-            let allowed = knock.sender.ids().any(|id| channel.is_allowed(&knock.account, id));
-            Ok(channel.state.knock(&knock, allowed, now, &*self.world.entropy)?)
+            let listed = |id: &SenderId| channel.is_allowed(&knock.account, id);
+            Ok(channel.state.knock(&knock, listed, now, &*self.world.entropy)?)
         })
     }
 

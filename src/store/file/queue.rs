@@ -8,6 +8,7 @@ use crate::decision::Fault;
 use crate::pairing::{Knock, Knocked};
 use crate::store::StoreError;
 
+/// What becomes of a knock.
 pub(super) type Answer = Result<Knocked, StoreError>;
 
 /// Knocks that wait for the transaction that is under way. Whoever finds none under way begins one, and works off what

@@ -1,5 +1,7 @@
 //! One transaction on a channel's files: locks, what the files say, the rules, and the writes in their order.
 
+use std::sync::Arc;
+
 use super::disk::{Dir, FileError, Identity};
 use super::document::{AllowDocument, DocumentError, PendingDocument, StoredRequest};
 use super::fault::{Step, step};
@@ -7,6 +9,7 @@ use super::journal::Journal;
 use super::lock::{Flock, LockError, Sidecar, Waiting};
 use super::view::{Requests, request_id};
 use super::{Inner, names, trouble, view};
+use crate::allowlist::IdSet;
 use crate::clock::{Clock, Timestamp};
 use crate::decision::Fault;
 use crate::message::{AccountId, AccountKey, ChannelId, SenderId};
@@ -94,16 +97,11 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// Whether one of the ids is on the account's lists.
-    pub(super) fn is_allowed<'i>(
-        &self,
-        account: &AccountId,
-        mut ids: impl Iterator<Item = &'i SenderId>,
-    ) -> Result<bool, Fault> {
+    /// Who is on the account's lists, which need not be locked.
+    pub(super) fn listed(&self, account: &AccountId) -> Result<Arc<IdSet>, Fault> {
         let key = AccountKey::new(self.channel.clone(), account.clone());
         let key = key.map_err(|error| Fault::unreadable(error.to_string()))?;
-        let allowed = self.inner.load(&key).snapshot.allowed.clone()?;
-        Ok(ids.any(|id| allowed.contains(id)))
+        self.inner.load(&key).snapshot.allowed.clone()
     }
 
     /// Applies a change in memory; [`Transaction::commit`] makes it durable.
@@ -163,7 +161,7 @@ impl<'a> Transaction<'a> {
     fn keep_up(&mut self) {
         let is_in = |request: &Request| {
             // Where the list can't be read, nothing is known, and nothing is dropped.
-            self.is_allowed(&request.account, std::iter::once(&request.id)).unwrap_or(false)
+            self.listed(&request.account).is_ok_and(|ids| ids.contains(&request.id))
         };
         let upkeep = self.state.upkeep(self.now, is_in);
         self.apply(upkeep);
