@@ -308,7 +308,12 @@ impl AccountHandle {
         let (gate, account) = (&self.gate, &self.account);
         for _ in 0..ROUNDS {
             let snapshot = account.load(gate).await;
-            let verdict = gate.weigh(account, message, &account.policy.load(), &snapshot);
+            let policy = account.policy.load_full();
+            // It may be another one than at the first look.
+            if let Some(reason) = refuse_envelope(message, &policy) {
+                return ignore(reason);
+            }
+            let verdict = gate.weigh(account, message, &policy, &snapshot);
             let outcome = match verdict {
                 Verdict::Decided(decision) => return decision,
                 Verdict::Bind(alias) => {

@@ -61,7 +61,7 @@ impl Account {
             return Some(held);
         }
         let current = self.current(gate)?;
-        current.checked_at.store(ticks, Ordering::Relaxed);
+        current.checked_at.fetch_max(ticks, Ordering::Relaxed);
         Some(current)
     }
 

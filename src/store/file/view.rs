@@ -67,6 +67,9 @@ impl View {
 
     /// The state of an account as its files are now. Reads what changed.
     pub(super) fn load(&self, account: &AccountKey, freshness: &Freshness, world: &World) -> Loaded {
+        // Taken before anything is read, and before the directory is looked at: what happens from here on, also that the
+        // directory is replaced, is another revision.
+        let revision = freshness.revision();
         let place = match freshness.place() {
             Ok(place) => place,
             Err(error) => {
@@ -74,8 +77,6 @@ impl View {
                 return Loaded { revision: None, snapshot: Arc::new(Snapshot::unavailable(&fault)) };
             }
         };
-        // Taken before anything is read: what happens from here on is another revision.
-        let revision = freshness.revision();
         let reading = Reading { place: &place, freshness, revision, now: world.clock.now() };
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         let Cache { pending, journal, allowed, snapshots, state } = &mut *cache;
