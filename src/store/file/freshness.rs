@@ -1,8 +1,9 @@
 //! Which files changed since they were read, exactly and at the price of one look at a queue.
 //!
-//! The revision is counted up before events are taken from the queue. So whoever finds the queue empty, because someone
-//! else emptied it, sees the new revision; and whoever then asks which files changed waits, on the lock, until that
-//! someone has noted them.
+//! The revision is odd while events are taken from the queue and noted, and even, and higher, afterwards. So whoever finds
+//! the queue empty, because someone else emptied it, sees the odd revision or the one after it; and whoever sees the odd
+//! one, or asks which files changed, waits on the lock until that someone has noted them. What is taken gets the revision
+//! *after*: no even revision that was handed out before, while the queue was empty for a moment, can cover it.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -27,9 +28,13 @@ pub(super) struct Place {
 pub(super) struct Freshness {
     path: PathBuf,
     place: ArcSwapOption<Place>,
+    /// Odd while changes are noted.
     revision: AtomicU64,
     changes: Mutex<ChangeLog>,
 }
+
+/// How often it is looked again while others note changes, before the answer is that it can't be told.
+const LOOKS: usize = 16;
 
 /// When which file changed last, in revisions.
 #[derive(Default)]
@@ -39,7 +44,7 @@ struct ChangeLog {
 }
 
 /// Whether a file may have changed since it was read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Since {
     /// It did not, if it was read at or after this revision.
     Revision(u64),
@@ -56,16 +61,21 @@ impl Freshness {
     /// The revision, if the watch can tell it. Allocates nothing and takes no lock while nothing happens.
     // INVARIANT I1: a change that returned to its writer is in the queue or already counted.
     pub(super) fn revision(&self) -> Option<u64> {
-        let place = self.place.load();
-        let watch = place.as_ref()?.watch.as_ref().ok()?;
-        if watch.peek() != Peek::Quiet {
-            drop(self.take(&place));
-            // The directory may be another now, or have no watch any more.
+        for _ in 0..LOOKS {
             let place = self.place.load();
-            place.as_ref()?.watch.as_ref().ok()?;
-            return Some(self.revision.load(Ordering::SeqCst));
+            let watch = place.as_ref()?.watch.as_ref().ok()?;
+            // The queue first, the revision second.
+            if watch.peek() == Peek::Quiet {
+                let revision = self.revision.load(Ordering::SeqCst);
+                if revision.is_multiple_of(2) {
+                    return Some(revision);
+                }
+                drop(self.log());
+            } else {
+                drop(self.take(&place));
+            }
         }
-        Some(self.revision.load(Ordering::SeqCst))
+        None
     }
 
     /// The directory as it is now, opened again if it was replaced.
@@ -79,7 +89,10 @@ impl Freshness {
             }
         }
         let mut log = self.log();
-        self.reopen(&mut log)
+        let revision = self.begin(&log);
+        let place = self.reopen(&mut log, revision);
+        self.end(&log, revision);
+        place
     }
 
     /// When the file changed last.
@@ -122,18 +135,22 @@ impl Freshness {
     fn take(&self, place: &Guard<Option<Arc<Place>>>) -> MutexGuard<'_, ChangeLog> {
         let mut log = self.log();
         let Some(Ok(watch)) = place.as_ref().map(|place| place.watch.as_ref()) else { return log };
-        let revision = self.revision.fetch_add(1, Ordering::SeqCst) + 1;
+        if watch.peek() == Peek::Quiet {
+            return log;
+        }
+        let revision = self.begin(&log);
         match watch.drain() {
             Changes::Names(names) => log.files.extend(names.into_iter().map(|name| (name, revision))),
             Changes::Everything => log.everything = revision,
             // Nobody is let in by a directory that is not there: whoever asks next gets no revision, and opens it.
-            Changes::Replaced => drop(self.reopen(&mut log)),
+            Changes::Replaced => drop(self.reopen(&mut log, revision)),
         }
+        self.end(&log, revision);
         log
     }
 
-    fn reopen(&self, log: &mut ChangeLog) -> Result<Arc<Place>, DirError> {
-        log.everything = self.revision.fetch_add(1, Ordering::SeqCst) + 1;
+    fn reopen(&self, log: &mut ChangeLog, revision: u64) -> Result<Arc<Place>, DirError> {
+        log.everything = revision;
         log.files.clear();
         match Dir::open(&self.path) {
             Ok(credentials) => {
@@ -152,6 +169,19 @@ impl Freshness {
         }
     }
 
+    /// Begins to note changes; says which revision they get.
+    fn begin(&self, _log: &MutexGuard<'_, ChangeLog>) -> u64 {
+        // Odd already only where a panic ended the last one.
+        let odd = self.revision.load(Ordering::SeqCst) | 1;
+        self.revision.store(odd, Ordering::SeqCst);
+        odd + 1
+    }
+
+    /// The changes of `revision` are noted.
+    fn end(&self, _log: &MutexGuard<'_, ChangeLog>, revision: u64) {
+        self.revision.store(revision, Ordering::SeqCst);
+    }
+
     fn log(&self) -> MutexGuard<'_, ChangeLog> {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -160,4 +190,65 @@ impl Freshness {
 /// Where nothing reports changes: the next look is a moment later.
 async fn look_again() {
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn freshness() -> (tempfile::TempDir, Freshness) {
+        let temp = tempfile::tempdir().unwrap();
+        Dir::create_and_open(&temp.path().join("credentials")).unwrap();
+        let freshness = Freshness::new(temp.path().join("credentials"));
+        freshness.place().unwrap();
+        (temp, freshness)
+    }
+
+    #[test]
+    fn i1_no_revision_is_handed_out_while_changes_are_noted() {
+        let (_temp, freshness) = freshness();
+        for _ in 0..500 {
+            // As in the middle of `take`: an event was taken, so the queue is empty, and is not noted yet.
+            let log = freshness.log();
+            let revision = freshness.begin(&log);
+            let seen = std::thread::scope(|scope| {
+                let looks = scope.spawn(|| freshness.revision());
+                std::thread::yield_now();
+                freshness.end(&log, revision);
+                drop(log);
+                looks.join().unwrap()
+            });
+            assert_eq!(seen, Some(revision));
+        }
+    }
+
+    #[test]
+    fn i1_a_change_is_noted_beyond_every_revision_that_was_seen_before_it() {
+        let (temp, freshness) = freshness();
+        let path = temp.path().join("credentials/a.json");
+        let mut last = freshness.revision().unwrap();
+        for _ in 0..500 {
+            assert_eq!(freshness.revision(), Some(last), "nothing happened");
+            drop(std::fs::File::create(&path).unwrap());
+            assert_ne!(freshness.revision(), Some(last));
+            let Since::Revision(changed) = freshness.changed_at("a.json") else { panic!("no watch") };
+            assert!(changed > last);
+            assert!(freshness.changed_at("b.json") < Since::Revision(changed));
+            last = freshness.revision().unwrap();
+            assert!(changed <= last);
+        }
+    }
+
+    #[test]
+    fn i1_another_directory_is_a_change_of_everything() {
+        let (temp, freshness) = freshness();
+        let before = freshness.revision().unwrap();
+        rustix::fs::rename(temp.path().join("credentials"), temp.path().join("old")).unwrap();
+        assert_eq!(freshness.revision(), None, "there is no directory");
+        assert!(freshness.place().is_err());
+        Dir::create_and_open(&temp.path().join("credentials")).unwrap();
+        freshness.place().unwrap();
+        assert!(freshness.revision().unwrap() > before);
+        assert!(freshness.changed_at("a.json") > Since::Revision(before));
+    }
 }
