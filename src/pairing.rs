@@ -79,7 +79,10 @@ pub struct ChannelState {
 /// What is to be made durable. Stores write its parts in the order that [`Change`]'s fields have.
 #[derive(Clone, Debug, Default)]
 pub struct Change {
-    /// Senders that come in, first of all.
+    /// Senders that go, first of all: whatever follows may be lost, nobody is in for longer.
+    // INVARIANT I15: an alias is off the list before its primary is forgotten, so that nobody else gets in by it between.
+    pub revoke: Vec<(AccountId, SenderId)>,
+    /// Senders that come in.
     // INVARIANT I4: allowlist first, then pending.
     pub admit: Vec<(AccountId, SenderId)>,
     /// Requests that are new: on disk before the record knows them.
@@ -90,30 +93,28 @@ pub struct Change {
     pub drop: Vec<RequestId>,
     /// Requests whose stamp lay ahead, and from when they count now.
     pub restamp: Vec<(RequestId, Timestamp)>,
-    /// Senders that go, last of all.
-    pub revoke: Vec<(AccountId, SenderId)>,
 }
 
 impl Change {
     /// Both changes, the other one after this.
     pub(crate) fn extend(&mut self, other: Self) {
+        self.revoke.extend(other.revoke);
         self.admit.extend(other.admit);
         self.add.extend(other.add);
         self.entries.extend(other.entries);
         self.drop.extend(other.drop);
         self.restamp.extend(other.restamp);
-        self.revoke.extend(other.revoke);
     }
 
     /// Whether there is nothing to make durable.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.admit.is_empty()
+        self.revoke.is_empty()
+            && self.admit.is_empty()
             && self.add.is_empty()
             && self.entries.is_empty()
             && self.drop.is_empty()
             && self.restamp.is_empty()
-            && self.revoke.is_empty()
     }
 }
 

@@ -126,6 +126,9 @@ impl<'a> Transaction<'a> {
         }
         let change = std::mem::take(&mut self.change);
         let mut wrote = false;
+        for (account, id) in &change.revoke {
+            wrote |= self.revoke(account, id)?;
+        }
         for (account, id) in &change.admit {
             wrote |= self.admit(account, id)?;
         }
@@ -143,10 +146,6 @@ impl<'a> Transaction<'a> {
             self.between(&mut wrote)?;
             self.write_pending(&change)?;
         }
-        for (account, id) in &change.revoke {
-            self.between(&mut wrote)?;
-            self.revoke(account, id)?;
-        }
         Ok(())
     }
 
@@ -159,6 +158,10 @@ impl<'a> Transaction<'a> {
     }
 
     fn keep_up(&mut self) {
+        // Without the pending file it is not known who waits: nothing is closed that may still be open.
+        if self.pending.is_err() {
+            return;
+        }
         let is_in = |request: &Request| {
             // Where the list can't be read, nothing is known, and nothing is dropped.
             self.listed(&request.account).is_ok_and(|ids| ids.contains(&request.id))
@@ -181,17 +184,19 @@ impl<'a> Transaction<'a> {
         Ok(true)
     }
 
-    /// Takes a sender out of every list of the account.
-    fn revoke(&mut self, account: &AccountId, id: &SenderId) -> Result<(), Interrupted> {
+    /// Takes a sender out of every list of the account; says whether that was needed.
+    fn revoke(&mut self, account: &AccountId, id: &SenderId) -> Result<bool, Interrupted> {
         let (clock, channel) = (&*self.inner.world.clock, self.channel);
         let is_it = |entry: &str| SenderId::parse_entry(channel, entry).is_ok_and(|entry| entry == *id);
+        let mut wrote = false;
         for file in self.allowed.iter_mut().filter(|file| file.account.as_ref() == Some(account)) {
             if file.document.remove_where(is_it) > 0 {
                 let bytes = file.document.to_bytes();
                 file.replace(&self.dir, &bytes, clock)?;
+                wrote = true;
             }
         }
-        Ok(())
+        Ok(wrote)
     }
 
     // INVARIANT I7: a pending file that can't be trusted is not written.
