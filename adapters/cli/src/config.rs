@@ -184,3 +184,5 @@ fn read_log(mut section: Section<'_>) -> Result<(Option<Level>, Option<Format>),
     Ok((level, format))
 }
 
+#[cfg(test)]
+mod tests;

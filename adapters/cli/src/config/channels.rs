@@ -100,7 +100,7 @@ fn read_channel(
         return Err(unknown_channel(&section, &id));
     }
     let dm = read_policy(&mut section, DmPolicy::default())?;
-    let limits = limits::read(section.section("limits")?, limits, shared)?;
+    let limits = limits::read(section.section("limits")?.inheriting(), limits, shared)?;
     let inherited = Inherited {
         channel: &id,
         dm,
@@ -122,7 +122,7 @@ fn read_channel(
             };
             return Err(ConfigError::at(&origin, what));
         }
-        accounts.push(read_account(below.section(&name)?, account, &inherited, false)?);
+        accounts.push(read_account(below.section(&name)?.inheriting(), account, &inherited, false)?);
     }
     below.finish()?;
 
@@ -151,7 +151,7 @@ fn read_account(
         (inherited.dm, inherited.limits)
     } else {
         let dm = read_policy(&mut section, inherited.dm)?;
-        (dm, limits::read(section.section("limits")?, &inherited.limits, inherited.shared)?)
+        (dm, limits::read(section.section("limits")?.inheriting(), &inherited.limits, inherited.shared)?)
     };
 
     let entries = section.texts("allow_from")?;

@@ -34,13 +34,22 @@ pub(crate) struct Section<'a> {
     origin: Origin,
     table: Table,
     known: Vec<String>,
+    /// What nobody wrote is as elsewhere, and is shown there.
+    inherits: bool,
     shown: &'a mut Vec<Shown>,
 }
 
 impl<'a> Section<'a> {
     /// The whole configuration.
     pub(crate) fn root(table: Table, shown: &'a mut Vec<Shown>) -> Self {
-        Self { path: String::new(), origin: Origin::Default, table, known: Vec::new(), shown }
+        Self {
+            path: String::new(),
+            origin: Origin::Default,
+            table,
+            known: Vec::new(),
+            inherits: false,
+            shown,
+        }
     }
 
     /// A section within this one; empty if it is not there.
@@ -50,7 +59,20 @@ impl<'a> Section<'a> {
             Some(Node { value: Value::Table(table), origin }) => (table, origin),
             Some(node) => return Err(self.wrong(key, &node, "a section")),
         };
-        Ok(Section { path: self.name(key), origin, table, known: Vec::new(), shown: self.shown })
+        Ok(Section {
+            path: self.name(key),
+            origin,
+            table,
+            known: Vec::new(),
+            inherits: false,
+            shown: self.shown,
+        })
+    }
+
+    /// This section, of which only what is written is shown: the rest is inherited.
+    pub(crate) fn inheriting(mut self) -> Self {
+        self.inherits = true;
+        self
     }
 
     /// The keys that are there and were not asked for yet.
@@ -271,6 +293,9 @@ impl<'a> Section<'a> {
 
     /// Notes a value for `config show`.
     pub(crate) fn show(&mut self, key: &str, value: String, origin: &Origin) {
+        if self.inherits && *origin == Origin::Default {
+            return;
+        }
         self.shown.push(Shown { key: self.name(key), value, origin: origin.clone() });
     }
 
