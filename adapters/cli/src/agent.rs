@@ -59,3 +59,6 @@ impl Hired {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
