@@ -1,0 +1,33 @@
+//! `dmgate doctor`.
+
+use crate::place::Place;
+
+#[test]
+fn a_sound_place_has_nothing_broken() {
+    let place = Place::new();
+    let done = place.run(&["doctor"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(done.out.contains("there is no state directory"), "{}", done.out);
+    assert!(!place.state().exists(), "it changes nothing");
+    place.ok("allow add telegram 5");
+    assert!(place.ok("doctor").ends_with("Nothing is broken.\n"));
+}
+
+#[test]
+fn a_bad_configuration_is_a_finding() {
+    let place = Place::with_config("[agnet]");
+    let done = place.run(&["doctor"]);
+    assert_eq!((done.code, done.err.as_str()), (1, ""), "{done:?}");
+    assert!(done.out.contains("did you mean `agent`?"), "{}", done.out);
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&place.run(&["doctor", "--json"]).out).unwrap();
+    assert_eq!(rows[0]["level"], "error");
+    assert!(rows.iter().all(|row| ["subject", "problem", "mend"].iter().all(|key| row[key].is_string())));
+}
+
+#[test]
+fn what_a_channel_lacks_is_a_finding() {
+    let place = Place::with_config("[channels.telegram]\n");
+    let done = place.run(&["doctor"]);
+    assert_eq!(done.code, 1);
+    assert!(done.out.contains("telegram:default: `token` is missing"), "{}", done.out);
+}
