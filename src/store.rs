@@ -57,7 +57,7 @@ pub trait Store: std::marker::Send + Sync + 'static {
         step: SendStep,
     ) -> Result<Option<Send>, StoreError>;
 
-    /// The channels that have pending requests.
+    /// The channels that have pending requests, or whose requests can't be read.
     async fn channels(&self) -> Result<Vec<ChannelId>, StoreError>;
 
     /// The live requests of a channel, oldest first.

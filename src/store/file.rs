@@ -270,8 +270,8 @@ impl Store for FileStore {
         let names = place.credentials.list().map_err(|error| trouble::fault(&error))?;
         let mut channels = Vec::new();
         for channel in names.iter().filter_map(|name| names::channel_of_pending(name)) {
-            // One damaged file hides no other channel.
-            if self.pending(&channel).await.is_ok_and(|requests| !requests.is_empty()) {
+            // One damaged file hides no other channel, nor itself: reading it says what is wrong.
+            if self.pending(&channel).await.map_or(true, |requests| !requests.is_empty()) {
                 channels.push(channel);
             }
         }
