@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::command::{admit, allow, block, channels, completions, config, doctor, man, pairing, run};
+use crate::command::{
+    admit, allow, block, channels, completions, config, doctor, explain, man, pairing, run,
+};
 use crate::log::{Format, Level};
 
 /// A gate for inbound direct messages: strangers get one pairing code, the owner decides who is in.
@@ -58,6 +60,9 @@ pub(crate) enum Command {
     /// One real admission, for shell scripts
     #[command(after_help = admit::EXAMPLES)]
     Admit(admit::Admit),
+    /// What `admit` would say and why; changes nothing
+    #[command(after_help = explain::EXAMPLES)]
+    Explain(explain::Explain),
     /// Look for trouble: permissions, damaged files, locks, configuration
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(doctor::Doctor),

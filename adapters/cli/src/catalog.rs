@@ -1,66 +1,28 @@
 //! The channels that this program can connect, and what each needs.
 
+use dmgate_channels::options::OptionSpec;
+use dmgate_channels::{Channel, Transport};
+
 /// A channel that can be connected.
 pub(crate) struct ChannelSpec {
     /// Its name.
     pub(crate) name: &'static str,
     /// How events can come; none for the web chat, which our own gateway serves.
-    transports: &'static [&'static str],
+    transports: &'static [Transport],
     /// What its configuration may hold.
     pub(crate) options: &'static [OptionSpec],
-}
-
-/// One key of a channel's configuration.
-pub(crate) struct OptionSpec {
-    /// The key.
-    pub(crate) name: &'static str,
-    /// What it holds.
-    pub(crate) kind: OptionKind,
-    /// Whether the channel can't do without.
-    pub(crate) required: bool,
-}
-
-/// What a key holds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum OptionKind {
-    String,
-    Secret,
-    Integer,
-    Bool,
-    List,
-    OneOf(&'static [&'static str]),
 }
 
 /// The web chat's name.
 pub(crate) const WEBCHAT: &str = "webchat";
 
-const fn option(name: &'static str, kind: OptionKind, required: bool) -> OptionSpec {
-    OptionSpec { name, kind, required }
-}
-
-static CATALOG: &[(&str, &[&str], &[OptionSpec])] = &[
-    (
-        "irc",
-        &["connection"],
-        &[
-            option("server", OptionKind::String, true),
-            option("port", OptionKind::Integer, false),
-            option("tls", OptionKind::Bool, false),
-            option("identity", OptionKind::OneOf(&["account", "hostmask"]), false),
-            option("channels", OptionKind::List, false),
-        ],
-    ),
-    (
-        "telegram",
-        &["long poll"],
-        &[option("token", OptionKind::Secret, true), option("base_url", OptionKind::String, false)],
-    ),
-];
-
 /// All of them, by name.
 pub(crate) fn all() -> impl Iterator<Item = ChannelSpec> {
-    let connected =
-        CATALOG.iter().map(|(name, transports, options)| ChannelSpec { name, transports, options });
+    let connected = Channel::all().iter().map(|channel| ChannelSpec {
+        name: channel.name,
+        transports: channel.transports,
+        options: channel.options,
+    });
     connected.chain([ChannelSpec { name: WEBCHAT, transports: &[], options: &[] }])
 }
 
@@ -72,7 +34,7 @@ pub(crate) fn find(name: &str) -> Option<ChannelSpec> {
 impl ChannelSpec {
     /// Whether the platform may call us.
     pub(crate) fn takes_web_hooks(&self) -> bool {
-        self.transports.contains(&"web hook")
+        self.transports.contains(&Transport::Webhook)
     }
 
     /// How events can come, for people.
@@ -80,6 +42,11 @@ impl ChannelSpec {
         if self.transports.is_empty() {
             return "our own page, /chat".to_owned();
         }
-        self.transports.join(" or ")
+        let names = self.transports.iter().map(|transport| match transport {
+            Transport::Poll => "long poll",
+            Transport::Webhook => "web hook",
+            Transport::Socket => "connection",
+        });
+        names.collect::<Vec<_>>().join(" or ")
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod channels;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod doctor;
+pub(crate) mod explain;
 pub(crate) mod man;
 pub(crate) mod pairing;
 pub(crate) mod run;
@@ -30,6 +31,7 @@ pub(crate) fn execute(command: Command, context: &mut Context) -> Result<ExitCod
         Command::Allow(allow) => wait(allow.execute(context))?,
         Command::Block(block) => wait(block.execute(context))?,
         Command::Admit(admit) => return wait(admit.execute(context)),
+        Command::Explain(explain) => wait(explain.execute(context))?,
         Command::Doctor(doctor) => return wait(doctor.execute(context)),
     }
     Ok(done)

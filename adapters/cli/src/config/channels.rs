@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use dmgate::{AccountId, AccountKey, AccountPolicy, ChannelId, DmPolicy, Known, Limits, SenderId};
+use dmgate_channels::options::{OptionKind, OptionSpec};
 
 use super::error::{ConfigError, nearest};
 use super::node::Origin;
 use super::section::{Section, Written};
 use super::{limits, secret::Secret};
-use crate::catalog::{self, OptionKind, OptionSpec};
+use crate::catalog;
 
 /// A configured channel.
 #[derive(Clone, Debug)]
@@ -48,7 +49,7 @@ pub(crate) enum OptionValue {
     /// A list of texts.
     List(Vec<String>),
     /// A whole number.
-    Number(u64),
+    Number(i64),
     /// Yes or no.
     Flag(bool),
     /// A secret.
@@ -197,6 +198,9 @@ fn read_option(section: &mut Section<'_>, option: &OptionSpec) -> Result<Option<
     }
     if !section.has(option.name) {
         section.know(&[option.name]);
+        if let Some(default) = (option.default)() {
+            section.show(option.name, default, &Origin::Default);
+        }
         return Ok(None);
     }
     Ok(Some(match option.kind {
@@ -204,7 +208,8 @@ fn read_option(section: &mut Section<'_>, option: &OptionSpec) -> Result<Option<
             OptionValue::List(section.texts(option.name)?.into_iter().map(|text| text.value).collect())
         }
         OptionKind::Integer => {
-            OptionValue::Number(section.number(option.name, 0..=u64::from(u32::MAX), 0)?)
+            let number = section.number(option.name, 0..=u64::from(u32::MAX), 0)?;
+            OptionValue::Number(i64::from(u32::try_from(number).unwrap_or(u32::MAX)))
         }
         OptionKind::Bool => OptionValue::Flag(section.flag(option.name, false)?.value),
         OptionKind::OneOf(words) => OptionValue::Text(section.one_of(option.name, words)?.to_owned()),

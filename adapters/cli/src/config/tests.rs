@@ -216,7 +216,7 @@ fn shared_with_openclaw_the_cap_is_theirs() {
     for bad in [
         "[limits]\npending_max = 4",
         "[limits]\npending_scope = 'account'",
-        "[channels.irc.limits]\npending_max = 2",
+        "[channels.telegram.limits]\npending_max = 2",
     ] {
         assert!(error(&format!("{shared}{bad}")).contains("OpenClaw"), "{bad}");
     }
@@ -309,7 +309,7 @@ fn every_value_can_come_from_the_environment() {
             ("DMGATE_AGENT__COMMAND", "[\"python3\", \"my bot.py\"]"),
             ("DMGATE_LIMITS__PENDING_MAX", "7"),
             ("DMGATE_STORE__SHARED_WITH_OPENCLAW", "false"),
-            ("DMGATE_CHANNELS__IRC__ALLOW_FROM", "account:ann, account:bob"),
+            ("DMGATE_CHANNELS__TELEGRAM__ALLOW_FROM", "6, tg:7"),
             ("DMGATE_CHANNELS__TELEGRAM__ACCOUNTS__WORK__ALLOW_FROM", "5"),
             ("DMGATE_LOG__LEVEL", "debug"),
         ],
@@ -317,14 +317,14 @@ fn every_value_can_come_from_the_environment() {
     .unwrap();
     assert_eq!(config.agent.kind, AgentKind::Command(vec!["python3".into(), "my bot.py".into()]));
     assert_eq!(config.fallback.limits().pending_max, 7);
-    assert_eq!(config.policy_of(&key("irc:default")).allow_from().len(), 2);
+    assert_eq!(config.policy_of(&key("telegram:default")).allow_from().len(), 2);
     assert_eq!(config.policy_of(&key("telegram:work")).allow_from().len(), 1);
     let shown = config.shown.iter().find(|shown| shown.key == "agent.kind").unwrap();
     assert_eq!(shown.origin.to_string(), "DMGATE_AGENT__KIND");
     for (name, value) in [
         ("DMGATE_LIMITS__PENDING_MAX", "many"),
         ("DMGATE_STORE__SHARED_WITH_OPENCLAW", "yes"),
-        ("DMGATE_CHANNELS__IRC__ALLOW_FROM", "[1, "),
+        ("DMGATE_CHANNELS__TELEGRAM__ALLOW_FROM", "[1, "),
         ("DMGATE_AGENT__KIDN", "echo"),
         ("DMGATE_AGENTS__KIND", "echo"),
         ("DMGATE_AGENT", "echo__"),

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use dmgate::{ChannelAdapter, World};
 use dmgate_channels::webchat::WebChat;
+use dmgate_channels::{Channel, Options, Setup};
 
-use crate::config::Config;
+use crate::config::channels::{Account, OptionValue};
+use crate::config::{Config, ConfigError};
 use crate::failure::Failure;
 
 /// What is connected.
@@ -20,8 +22,31 @@ impl Channels {
     /// The adapters of all configured accounts. Nothing is connected yet.
     pub(super) fn connect(config: &Config) -> Result<Self, Failure> {
         let mut adapters: Vec<Arc<dyn ChannelAdapter>> = Vec::new();
+        for account in config.connected() {
+            adapters.push(open(account, config)?);
+        }
         let webchat = config.web_chat().map(|account| WebChat::new(account, World::default()));
         adapters.extend(webchat.clone().map(|webchat| webchat as Arc<dyn ChannelAdapter>));
         Ok(Self { adapters, webchat })
     }
+}
+
+fn open(account: &Account, config: &Config) -> Result<Arc<dyn ChannelAdapter>, ConfigError> {
+    let refused = |why: String| ConfigError::at(&account.origin, format!("{}: {why}", account.key));
+    let channel = Channel::of(account.key.channel()).ok_or_else(|| {
+        refused("this build has no adapter for it; `dmgate channels` lists those it has".to_owned())
+    })?;
+    let mut options = Options::new();
+    for (name, value) in &account.options {
+        match value {
+            OptionValue::Text(text) => options.set(*name, text.clone()),
+            OptionValue::List(texts) => options.set(*name, texts.clone()),
+            OptionValue::Number(number) => options.set(*name, *number),
+            OptionValue::Flag(flag) => options.set(*name, *flag),
+            OptionValue::Secret(secret) => options.set(*name, secret.reveal()?),
+        }
+    }
+    let public_url = config.gateway.public_url.as_ref().map(ToString::to_string);
+    let setup = Setup { public_url, ..Setup::new(account.key.clone()) };
+    channel.open(setup, &options).map_err(|error| refused(error.to_string()))
 }

@@ -18,6 +18,7 @@ const COMMANDS: &[&[&str]] = &[
     &["block", "add"],
     &["block", "remove"],
     &["admit"],
+    &["explain"],
     &["doctor"],
     &["channels"],
     &["config"],

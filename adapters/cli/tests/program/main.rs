@@ -1,9 +1,19 @@
 //! The program `dmgate`, run as people run it: what is typed, what is printed, how it ends.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test that can't go on must fail, and damage is done by hand"
+)]
+
 mod admission;
 mod approval;
 mod configuration;
 mod doctor;
+mod explanation;
 mod help;
 mod listing;
 mod place;

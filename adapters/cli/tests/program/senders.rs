@@ -41,12 +41,12 @@ fn a_star_is_never_stored() {
 #[test]
 fn an_approval_that_does_not_count_is_told() {
     let place = Place::with_config(
-        "[channels.telegram]\ndm_policy = 'allowlist'\n[channels.irc]\nserver = 'x'\ndm_policy = 'disabled'",
+        "[channels.telegram]\ndm_policy = 'allowlist'\n[channels.telegram.accounts.off]\ndm_policy = 'disabled'",
     );
     let done = place.run(&["allow", "add", "telegram", "5"]);
     assert_eq!((done.code, done.out.as_str()), (0, "Added telegram sender 5.\n"));
     assert!(done.err.contains("do not count") && done.err.contains("allow_from"), "{}", done.err);
-    let done = place.run(&["allow", "add", "irc", "account:ann"]);
+    let done = place.run(&["allow", "add", "telegram", "5", "--account", "off"]);
     assert!(done.err.contains("`disabled`"), "{}", done.err);
 }
 
