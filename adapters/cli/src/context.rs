@@ -57,18 +57,14 @@ impl Context {
                 self.state_dir.display()
             )));
         }
-        self.open(config, false)
+        self.store_made(config)
     }
 
     /// The store of a state directory that is made where there is none.
     pub(crate) fn store_made(&self, config: &Config) -> Result<FileStore, Failure> {
-        self.open(config, true)
-    }
-
-    fn open(&self, config: &Config, create: bool) -> Result<FileStore, Failure> {
         let options = FileOptions {
             state_dir: self.state_dir.clone(),
-            create,
+            create: true,
             shared_with_openclaw: config.shared_with_openclaw,
             lock_wait: LOCK_WAIT,
         };
