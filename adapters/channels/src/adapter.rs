@@ -62,6 +62,8 @@ pub struct Channel {
 type Open = fn(Setup, &Options) -> Result<Arc<dyn ChannelAdapter>, ConfigError>;
 
 static CHANNELS: &[Channel] = &[
+    #[cfg(feature = "irc")]
+    Channel::new::<crate::irc::Irc>(),
     #[cfg(feature = "telegram")]
     Channel::new::<crate::telegram::Telegram>(),
 ];

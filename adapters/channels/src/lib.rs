@@ -14,7 +14,7 @@
 //! - `secret.rs`, `options.rs`: tokens that can't be logged; options and their tables
 //! - `backoff.rs`, `status.rs`: when to try again, and what the operator reads meanwhile
 //! - `tls.rs`, `client.rs`, `webhook.rs`: encrypted connections, calls to a platform, calls by a platform
-//! - `dedupe.rs`: what came twice
+//! - `dedupe.rs`, `split.rs`: what came twice; what is too long
 //!
 //! ```
 //! use dmgate::AccountKey;
@@ -50,6 +50,8 @@ mod fake_server;
 mod fixtures;
 pub mod options;
 mod secret;
+#[cfg(feature = "irc")]
+mod split;
 #[cfg(feature = "_tls")]
 mod status;
 #[cfg(feature = "_tls")]
@@ -57,6 +59,8 @@ mod tls;
 #[cfg(feature = "_webhook")]
 mod webhook;
 
+#[cfg(feature = "irc")]
+pub mod irc;
 #[cfg(feature = "telegram")]
 pub mod telegram;
 #[cfg(feature = "webchat")]

@@ -1,0 +1,279 @@
+//! IRC, over one connection that stays open.
+//!
+//! On IRC a nick is nobody's: whoever comes first has it, and when they go somebody else may take it. So a sender is
+//! their services account (`account:alice`), which the server puts on every line (the IRCv3 tag `account`, with the
+//! capability `account-tag`); a line without it proves nothing, and its sender is [`dmgate::Strength::Mutable`] and
+//! refused. On a network without services the owner may choose `identity = "hostmask"`: then `nick!user@host` counts,
+//! as far as the server vouches for it. A message is one-to-one if it is to our own nick, as the server compares nicks.
+//!
+//! The way back to a person is their nick *and* their id. Before each text the server is asked who has the nick now
+//! (WHOIS), and unless it names that very account, or mask, nothing is sent. So a way stays good over reconnects and
+//! restarts, and never leads to whoever took a nick over; see `irc/delivery.rs` for what remains open.
+//!
+//! We log in before anything else where `sasl_user` is given, and never stay without. The connection outlives `run` for
+//! as long as the adapter does: what was let in before a shutdown is still answered.
+
+mod connect;
+mod connection;
+mod delivery;
+mod line;
+mod message;
+mod pacing;
+mod reader;
+mod registration;
+mod route;
+mod server;
+mod session;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use delivery::Outgoing;
+use dmgate::{
+    AccountKey, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, Inbox, Known, OutboundText,
+    ReplyRoute, SendError, SenderId, Webhook, World,
+};
+use route::Route;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::adapter::{Adapter, Setup, Transport};
+use crate::options::{ConfigError, choice, config};
+use crate::secret::Secret;
+use crate::split;
+use crate::status::StatusCell;
+
+/// The longest text of one line, in bytes. With the prefix that others see before it, it stays below 512.
+const LINE_BYTES: usize = 400;
+
+/// The first and the longest wait between two connections.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// A connection that lasted so long was a good one.
+const GOOD: Duration = Duration::from_secs(60);
+
+choice! {
+    /// What a sender is known by.
+    pub enum Identity {
+        /// Their services account.
+        Account = "account",
+        /// Their whole mask, which is worth as much as the server's word for it.
+        Hostmask = "hostmask",
+    }
+}
+
+config! {
+    /// What the IRC adapter is told.
+    pub struct Config {
+        /// The server, as `irc.example.org`.
+        host: String,
+        /// Our nick; if it is in use, the same with `_` after it.
+        nick: String,
+        optional:
+        /// What senders are known by: `account` is their services account; `hostmask`, for networks without services,
+        /// is `nick!user@host`, which can be forged more easily.
+        identity: Identity = Identity::Account,
+        /// The account that we log in to (SASL PLAIN).
+        sasl_user: Option<String> = None,
+        /// The password of that account.
+        sasl_password: Option<Secret> = None,
+        /// The password of the server itself, if it has one.
+        password: Option<Secret> = None,
+        /// The port; if not given, 6697, or 6667 without TLS.
+        port: Option<u16> = None,
+        /// Whether the connection is encrypted.
+        tls: bool = true,
+        /// A PEM file with certificates to trust besides the machine's, for networks with an authority of their own.
+        ca_file: Option<PathBuf> = None,
+        /// The user name that others see; if not given, the nick.
+        user: Option<String> = None,
+        /// The real name that others see.
+        realname: String = "dmgate".to_owned(),
+    }
+}
+
+/// One connection to one IRC network.
+pub struct Irc {
+    shared: Arc<Shared>,
+    world: World,
+    /// The first and the longest wait between two connections.
+    retry: (Duration, Duration),
+    /// Keeps the connection after `run` has ended.
+    last: Mutex<Option<DropGuard>>,
+}
+
+/// What the adapter and its connection both need.
+struct Shared {
+    meta: ChannelMeta,
+    settings: Settings,
+    status: StatusCell,
+    /// Where texts go while we are connected.
+    outbox: Mutex<Option<mpsc::Sender<Outgoing>>>,
+}
+
+/// The configuration, checked.
+struct Settings {
+    host: String,
+    port: u16,
+    tls: Option<connect::Tls>,
+    nick: String,
+    user: String,
+    realname: String,
+    password: Option<Secret>,
+    sasl: Option<(String, Secret)>,
+    identity: Identity,
+}
+
+/// How a connection ended.
+#[derive(Debug)]
+enum End {
+    /// We ended it.
+    Stopped,
+    /// It broke, or was refused for now.
+    Lost(String),
+    /// The server refuses us, and trying again won't help.
+    Refused(String),
+    /// The server refuses our login.
+    NeedsLogin(String),
+}
+
+impl Adapter for Irc {
+    type Config = Config;
+
+    const NAME: &'static str = "irc";
+
+    const TRANSPORTS: &'static [Transport] = &[Transport::Socket];
+
+    fn open(setup: Setup, config: Config) -> Result<Self, ConfigError> {
+        let settings = Settings::check(config)?;
+        let id_line = Known::of(setup.account.channel()).map_or("IRC id", |known| known.id_line);
+        let meta = ChannelMeta {
+            account: setup.account.clone(),
+            id_line: id_line.to_owned(),
+            // A part of an answer is at most about fifteen lines, half a minute's worth.
+            text_limit: 2_000,
+            idempotent_sends: false,
+        };
+        let shared =
+            Shared { meta, settings, status: StatusCell::new(setup.account), outbox: Mutex::new(None) };
+        Ok(Self { shared: Arc::new(shared), world: setup.world, retry: RETRY, last: Mutex::new(None) })
+    }
+}
+
+#[async_trait]
+impl ChannelAdapter for Irc {
+    fn meta(&self) -> &ChannelMeta {
+        &self.shared.meta
+    }
+
+    async fn run(&self, inbox: Inbox, shutdown: CancellationToken) -> Result<(), ChannelError> {
+        // A connection of an earlier run would hold our nick.
+        self.keep(None);
+        self.stay_connected(&inbox, &shutdown).await
+    }
+
+    async fn webhook(&self, _request: http::Request<Bytes>) -> Webhook {
+        Webhook::status(http::StatusCode::NOT_FOUND)
+    }
+
+    async fn send_text(&self, route: &ReplyRoute, text: &OutboundText) -> Result<(), SendError> {
+        let lines = split::lines(&text.body, LINE_BYTES, char::len_utf8);
+        let impossible = |reason: &str| SendError::Impossible { reason: reason.to_owned() };
+        let route = Route::parse(route).ok_or_else(|| impossible("this is no way to a person"))?;
+        if lines.is_empty() {
+            return Err(impossible("there is nothing in the text"));
+        }
+        let unsent = |reason: &str| SendError::Failed { reason: reason.to_owned(), retry_after: None };
+        let outbox = self.shared.outbox.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let outbox = outbox.ok_or_else(|| unsent("not connected"))?;
+        let (done, outcome) = oneshot::channel();
+        let outgoing = Outgoing { route, lines, done };
+        let ended = || unsent("the connection ended before its turn");
+        outbox.send(outgoing).await.map_err(|_| ended())?;
+        outcome.await.map_err(|_| ended())?
+    }
+
+    fn route_to(&self, sender: &SenderId) -> Option<ReplyRoute> {
+        Route::to(sender).map(|route| route.to_reply())
+    }
+
+    fn status(&self) -> ChannelStatus {
+        self.shared.status.get()
+    }
+}
+
+impl Irc {
+    /// Keeps a connection in place of the one that was kept, which ends.
+    fn keep(&self, connection: Option<DropGuard>) {
+        let before =
+            std::mem::replace(&mut *self.last.lock().unwrap_or_else(PoisonError::into_inner), connection);
+        drop(before);
+    }
+}
+
+impl Settings {
+    fn check(config: Config) -> Result<Self, ConfigError> {
+        let invalid = |name, reason: &str| ConfigError::Invalid { name, reason: reason.to_owned() };
+        let one_line = |text: &str| !text.chars().any(char::is_control);
+        if !route::is_nick(&config.nick) {
+            return Err(invalid("nick", "a nick is one word that begins with a letter, as `gatekeeper`"));
+        }
+        let user = config.user.unwrap_or_else(|| config.nick.clone());
+        if !one_line(&user) || user.contains([' ', '@', '!', ':']) {
+            return Err(invalid("user", "a user name is one plain word"));
+        }
+        if !one_line(&config.realname) {
+            return Err(invalid("realname", "one line is expected"));
+        }
+        for (name, secret) in [("password", &config.password), ("sasl_password", &config.sasl_password)] {
+            if secret.as_ref().is_some_and(|secret| !one_line(secret.reveal())) {
+                return Err(invalid(name, "one line is expected"));
+            }
+        }
+        let sasl = match (config.sasl_user, config.sasl_password) {
+            (Some(user), Some(password)) if one_line(&user) => Some((user, password)),
+            (Some(_), Some(_)) => return Err(invalid("sasl_user", "one line is expected")),
+            (Some(_), None) => {
+                return Err(ConfigError::Missing { name: "sasl_password", doc: "it goes with `sasl_user`" });
+            }
+            (None, Some(_)) => {
+                return Err(ConfigError::Missing { name: "sasl_user", doc: "it goes with `sasl_password`" });
+            }
+            (None, None) => None,
+        };
+        let tls = match (config.tls, config.ca_file) {
+            (true, ca_file) => Some(connect::Tls::new(&config.host, ca_file.as_deref())?),
+            (false, None) => None,
+            (false, Some(_)) => {
+                return Err(invalid("ca_file", "it is of no use without `tls`; leave one of them out"));
+            }
+        };
+        Ok(Self {
+            port: config.port.unwrap_or(if config.tls { 6697 } else { 6667 }),
+            host: config.host,
+            tls,
+            nick: config.nick,
+            user,
+            realname: config.realname,
+            password: config.password,
+            sasl,
+            identity: config.identity,
+        })
+    }
+}
+
+impl Shared {
+    fn account(&self) -> &AccountKey {
+        &self.meta.account
+    }
+
+    /// Whether texts can be sent.
+    fn is_open(&self) -> bool {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+}

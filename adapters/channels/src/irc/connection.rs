@@ -1,0 +1,105 @@
+//! One connection after another.
+
+use std::sync::Arc;
+
+use dmgate::{ChannelError, ChannelStatus, InboundMessage, Inbox};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::connect::{Stream, connect};
+use super::{End, GOOD, Irc, session};
+use crate::backoff::{Backoff, wait};
+
+/// Messages that wait for the gate. It waits for nobody for long; when there are more, they are lost, since a server
+/// can't be asked to say anything again, and a connection that is not read dies.
+const WAITING: usize = 256;
+
+/// What a connection has for the gate.
+pub(super) enum Inbound {
+    /// We are in: senders can be reached.
+    Ready,
+    /// Somebody wrote.
+    Message(InboundMessage),
+}
+
+impl Irc {
+    /// Connects, and connects again, until `shutdown`.
+    pub(super) async fn stay_connected(
+        &self,
+        inbox: &Inbox,
+        shutdown: &CancellationToken,
+    ) -> Result<(), ChannelError> {
+        let mut backoff = Backoff::new(self.world.clone(), self.retry.0, self.retry.1);
+        while !shutdown.is_cancelled() {
+            let connected = tokio::select! {
+                () = shutdown.cancelled() => break,
+                connected = connect(&self.shared.settings) => connected,
+            };
+            let begun = Instant::now();
+            let end = match connected {
+                Ok(stream) => self.attend(stream, inbox, shutdown).await,
+                Err(reason) => End::Lost(reason),
+            };
+            let status = &self.shared.status;
+            match end {
+                End::Stopped => break,
+                End::Lost(reason) => {
+                    if begun.elapsed() >= GOOD {
+                        backoff.reset();
+                    }
+                    status.set(ChannelStatus::Connecting(Some(reason)));
+                    if !wait(backoff.next(), shutdown).await {
+                        break;
+                    }
+                }
+                End::Refused(reason) => {
+                    status.set(ChannelStatus::Refused(reason.clone()));
+                    return Err(ChannelError(reason));
+                }
+                End::NeedsLogin(reason) => {
+                    status.set(ChannelStatus::NeedsLogin(reason.clone()));
+                    return Err(ChannelError(reason));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands on what comes in on one connection, until it ends or `shutdown`. At a shutdown the connection stays, for the
+    /// answers that are still to be given.
+    pub(super) async fn attend(
+        &self,
+        stream: impl Stream + 'static,
+        inbox: &Inbox,
+        shutdown: &CancellationToken,
+    ) -> End {
+        let stop = CancellationToken::new();
+        let (sender, mut inbound) = mpsc::channel(WAITING);
+        let connection = tokio::spawn(session::serve(stream, Arc::clone(&self.shared), sender, stop.clone()));
+        // Whoever drops the run, or the adapter, ends the connection.
+        let guard = stop.drop_guard();
+        let deliver = async |inbound| match inbound {
+            Inbound::Ready => inbox.reachable(self.shared.account()),
+            Inbound::Message(message) => inbox.deliver(message).await,
+        };
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                came = inbound.recv() => match came {
+                    Some(came) => deliver(came).await,
+                    None => return connection.await.unwrap_or_else(|_| End::Lost("the connection broke down".to_owned())),
+                }
+            }
+        }
+        // The server does not say again what is here already.
+        inbound.close();
+        while let Some(came) = inbound.recv().await {
+            deliver(came).await;
+        }
+        if self.shared.is_open() {
+            self.keep(Some(guard));
+        }
+        End::Stopped
+    }
+}
