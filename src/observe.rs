@@ -29,7 +29,11 @@ pub(crate) fn decided(message: &InboundMessage, decision: &Decision) {
     match decision {
         Decision::Admit(_) => tracing::debug!(%account, reason = %decision.reason(), "admitted"),
         Decision::Challenge(challenge) => {
-            tracing::info!(%account, %sender, request = %challenge.request, "a new sender gets a code");
+            let channel = account.channel();
+            tracing::info!(
+                %account, %sender, request = %challenge.request,
+                "a new sender gets a code; `dmgate pairing list {channel}` shows who waits"
+            );
         }
         Decision::Ignore(refusal) if refusal.reason == Reason::PendingFull => {
             tracing::debug!(%account, %sender, "ignored: all slots are taken; see `dmgate pairing list`");
