@@ -17,10 +17,14 @@ use std::process::ExitCode;
 use crate::arguments::Command;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::log::{Format, Log};
 
 /// Does what was asked for.
 pub(crate) fn execute(command: Command, context: &mut Context) -> Result<ExitCode, Failure> {
     let done = ExitCode::SUCCESS;
+    if let (Some(level), false) = (context.global.log_level, matches!(command, Command::Run(_))) {
+        Log::open(level, context.global.log_format.unwrap_or(Format::Text));
+    }
     match command {
         Command::Run(run) => return run.execute(context),
         Command::Channels(channels) => channels.execute(context)?,

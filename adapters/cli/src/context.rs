@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dmgate::pairing::Surface;
 use dmgate::store::{Actor, FileOptions, FileStore};
-use dmgate::{AccountId, AccountKey, ChannelId, DmGate, World};
+use dmgate::{AccountId, AccountKey, ChannelId, DmGate, DmPolicy, World};
 
 use crate::arguments::Global;
 use crate::config::{Config, Sources};
@@ -69,6 +69,20 @@ impl Context {
             lock_wait: LOCK_WAIT,
         };
         Ok(FileStore::open(options, World::default())?)
+    }
+
+    /// Under some policies an approval changes nothing; the owner should know.
+    pub(crate) fn note_what_does_not_count(&mut self, config: &Config, key: &AccountKey) {
+        match config.policy_of(key).dm() {
+            DmPolicy::Pairing | DmPolicy::Open => {}
+            DmPolicy::Allowlist => self.terminal.trouble(format!(
+                "note: approved senders do not count on {key}: its policy is `allowlist`; \
+                 list them in allow_from of the configuration"
+            )),
+            DmPolicy::Disabled => self.terminal.trouble(format!(
+                "note: nobody may write to {key}: its policy is `disabled`; change dm_policy in the configuration"
+            )),
+        }
     }
 
     /// The gate as `run` has it, for one account.

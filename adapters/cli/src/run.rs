@@ -53,6 +53,9 @@ async fn serve(
 ) -> Result<ExitCode, Failure> {
     let mut signals = Signals::new()?;
     let hired = Hired::new(&config.agent)?;
+    if let Some(token) = &config.gateway.token {
+        token.reveal()?;
+    }
     let listener = listen::listen(&config, context).await?;
     let channels = Channels::connect(&config)?;
     let gate = gate(&config, store);

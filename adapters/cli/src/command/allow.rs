@@ -108,7 +108,7 @@ impl List {
         for sender in listing.configured {
             context.terminal.line(format!("{} (configuration)", escape(sender)));
         }
-        note_what_does_not_count(context, &config, &key);
+        context.note_what_does_not_count(&config, &key);
         Ok(())
     }
 }
@@ -127,21 +127,8 @@ async fn add(one: &One, context: &mut Context) -> Result<(), Failure> {
         true => format!("Added {channel} sender {id}."),
         false => format!("{channel} sender {id} was allowed already."),
     });
-    note_what_does_not_count(context, &config, &key);
+    context.note_what_does_not_count(&config, &key);
     Ok(())
-}
-
-/// Under some policies an approval changes nothing; the owner should know.
-fn note_what_does_not_count(context: &mut Context, config: &Config, key: &AccountKey) {
-    match config.policy_of(key).dm() {
-        DmPolicy::Pairing | DmPolicy::Open => {}
-        DmPolicy::Allowlist => context.terminal.trouble(format!(
-            "note: approved senders do not count on {key}: its policy is `allowlist`; list them in allow_from of the configuration"
-        )),
-        DmPolicy::Disabled => context.terminal.trouble(format!(
-            "note: nobody may write to {key}: its policy is `disabled`; change dm_policy in the configuration"
-        )),
-    }
 }
 
 async fn remove(one: &One, context: &mut Context) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! `dmgate channels`: what this program can connect.
 
 use clap::Args;
+use dmgate::ChannelId;
 use serde::Serialize;
 
 use crate::catalog;
@@ -10,14 +11,27 @@ use crate::table::Columns;
 
 pub(crate) const EXAMPLES: &str = "Examples:
   dmgate channels
+  dmgate channels telegram
   dmgate channels --json";
 
 /// The channels that can be connected.
 #[derive(Args, Debug)]
 pub(crate) struct Channels {
+    /// The options of this channel
+    channel: Option<String>,
     /// As JSON
     #[arg(long)]
     json: bool,
+}
+
+/// An option of a channel, as scripts read it.
+#[derive(Serialize)]
+struct OptionRow {
+    option: &'static str,
+    kind: String,
+    needed: bool,
+    default: Option<String>,
+    about: &'static str,
 }
 
 /// A channel, as scripts read it.
@@ -32,6 +46,9 @@ struct Row {
 impl Channels {
     /// Lists them.
     pub(crate) fn execute(self, context: &mut Context) -> Result<(), Failure> {
+        if let Some(channel) = &self.channel {
+            return self.options(&ChannelId::parse(channel)?, context);
+        }
         let config = context.config()?;
         let rows: Vec<Row> = catalog::all()
             .map(|spec| Row {
@@ -63,6 +80,45 @@ impl Channels {
             columns.row([row.channel.to_owned(), row.transport, needs, accounts]);
         }
         context.terminal.line(columns);
+        Ok(())
+    }
+
+    fn options(&self, channel: &ChannelId, context: &mut Context) -> Result<(), Failure> {
+        let spec = catalog::find(channel.as_str()).ok_or_else(|| {
+            Failure::refused(format!(
+                "there is no adapter for `{channel}`; `dmgate channels` lists those there are"
+            ))
+        })?;
+        let rows: Vec<OptionRow> = spec
+            .options
+            .iter()
+            .map(|option| OptionRow {
+                option: option.name,
+                kind: option.kind.to_string(),
+                needed: option.required,
+                default: (option.default)(),
+                about: option.doc,
+            })
+            .collect();
+        if self.json {
+            context.terminal.json(&rows);
+            return Ok(());
+        }
+        if rows.is_empty() {
+            context.terminal.line(format!(
+                "[channels.{channel}] has no options beside dm_policy, allow_from and limits."
+            ));
+            return Ok(());
+        }
+        let mut columns = Columns::new(&["OPTION", "KIND", "DEFAULT", "WHAT FOR"]);
+        for row in rows {
+            let default = row.default.unwrap_or_else(|| if row.needed { "needed" } else { "-" }.to_owned());
+            columns.row([row.option.to_owned(), row.kind, default, row.about.to_owned()]);
+        }
+        context.terminal.line(columns);
+        context
+            .terminal
+            .line("Each secret also as OPTION_file (a path) or OPTION_env (the name of a variable).");
         Ok(())
     }
 }

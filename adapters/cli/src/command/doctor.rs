@@ -1,5 +1,6 @@
 //! `dmgate doctor`: looks for trouble, and says what mends it.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -10,7 +11,7 @@ use serde::Serialize;
 use crate::catalog;
 use crate::config::Config;
 use crate::config::channels::OptionValue;
-use crate::config::secret::Secret;
+use crate::config::secret::{Place, Secret};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::run::instance;
@@ -159,15 +160,34 @@ fn look_at_config(config: &Config, context: &Context) -> Vec<Finding> {
         _ => None,
     });
     for secret in secrets.chain(config.gateway.token.as_ref()).chain(config.agent.secrets()) {
-        findings.extend(look_at_secret(secret));
+        findings.extend(look_at_secret(secret, &context.sources.path));
     }
     findings
 }
 
-fn look_at_secret(secret: &Secret) -> Option<Finding> {
+fn look_at_secret(secret: &Secret, config: &Path) -> Option<Finding> {
+    let file = match &secret.place {
+        Place::File(path) => Some(path.as_path()),
+        Place::Here(_) if !secret.origin.is_environment() => Some(config),
+        Place::Here(_) | Place::Variable(_) => None,
+    };
+    if let Some(file) = file.filter(|file| is_readable_by_others(file)) {
+        let mend = format!("run `chmod go-r {}`", file.display());
+        return Some(finding(
+            Level::Warning,
+            &file.display(),
+            "others may read it, and a secret is in it",
+            &mend,
+        ));
+    }
     let error = secret.reveal().err()?;
     let mend = "`dmgate run` needs it; your shell may lack what its service has";
     Some(finding(Level::Warning, &secret.key, &error.to_string(), mend))
+}
+
+fn is_readable_by_others(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(file).is_ok_and(|meta| meta.permissions().mode() & 0o044 != 0)
 }
 
 fn finding(level: Level, subject: &dyn std::fmt::Display, problem: &str, mend: &str) -> Finding {

@@ -27,13 +27,33 @@ pub(crate) fn read(path: &Path) -> Result<Option<Table>, ConfigError> {
     if meta.len() > LONGEST {
         return Err(trouble(&"is larger than 1 MiB; a configuration is a page or two"));
     }
-    // INVARIANT I7: what others may write does not say who is in.
-    #[cfg(unix)]
-    if std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o022 != 0 {
-        return Err(trouble(&format!("others may write it; run `chmod go-w {}`", path.display())));
-    }
+    refuse_strangers(path, &meta).map_err(|why| trouble(&why))?;
     let text = std::fs::read_to_string(path).map_err(|error| trouble(&error))?;
     parse(&text, path).map(Some)
+}
+
+/// What others wrote, or may write, does not say who is in.
+// INVARIANT I7: a file that others may write, or that is neither ours nor the directory's owner's, is not trusted.
+#[cfg(unix)]
+fn refuse_strangers(path: &Path, meta: &std::fs::Metadata) -> Result<(), String> {
+    use std::os::unix::fs::MetadataExt;
+    if meta.mode() & 0o022 != 0 {
+        return Err(format!("others may write it; run `chmod go-w {}`", path.display()));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let owners = [0, rustix::process::geteuid().as_raw()];
+    let is_trusted =
+        owners.contains(&meta.uid()) || std::fs::metadata(folder).is_ok_and(|f| f.uid() == meta.uid());
+    if is_trusted {
+        Ok(())
+    } else {
+        Err(format!("it belongs to another user; run `chown $(id -u) {}`", path.display()))
+    }
+}
+
+#[cfg(not(unix))]
+fn refuse_strangers(_path: &Path, _meta: &std::fs::Metadata) -> Result<(), String> {
+    Ok(())
 }
 
 /// Parses the text of a configuration file.

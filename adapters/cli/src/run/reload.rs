@@ -20,7 +20,11 @@ pub(super) fn reload(context: &Context, started: &Config, gate: &DmGate, log: &L
             return;
         }
     };
-    gate.set_policies(config.policies(), config.fallback.clone());
+    // An account that is still connected and not configured any more keeps its policy: the default would let strangers
+    // knock where the owner had said that they can't.
+    let gone = started.policies().into_iter().filter(|(key, _)| config.account(key).is_none());
+    let kept: Vec<_> = gone.map(|(key, _)| (key.clone(), gate.policy_of(&key))).collect();
+    gate.set_policies(config.policies().into_iter().chain(kept), config.fallback.clone());
     gate.set_reply(config.reply.clone());
     // The level that was typed or is in the environment was good when we started.
     if let Ok(level) = level(context, &config) {

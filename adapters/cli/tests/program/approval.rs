@@ -136,3 +136,13 @@ fn what_was_done_is_on_record() {
     let audit = std::fs::read_to_string(place.state().join("audit.jsonl")).unwrap();
     assert!(audit.contains("cli:ann") && !audit.contains(&code), "{audit}");
 }
+
+#[test]
+fn an_approval_that_does_not_count_is_told() {
+    let place = Place::new();
+    let code = place.code("telegram 5");
+    place.configure("[channels.telegram]\ndm_policy = 'allowlist'");
+    let done = place.run(&["pairing", "approve", &code]);
+    assert_eq!((done.code, done.out.as_str()), (0, "Approved telegram sender 5.\n"));
+    assert!(done.err.contains("do not count"), "{}", done.err);
+}

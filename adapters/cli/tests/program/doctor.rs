@@ -31,3 +31,14 @@ fn what_a_channel_lacks_is_a_finding() {
     assert_eq!(done.code, 1);
     assert!(done.out.contains("telegram:default: `token` is missing"), "{}", done.out);
 }
+
+#[test]
+fn a_secret_that_others_may_read_is_a_finding() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::with_config("[channels.telegram]\ntoken_file = 'token'\n");
+    let token = place.state().join("token");
+    std::fs::write(&token, "1:x").unwrap();
+    std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let done = place.run(&["doctor"]);
+    assert!(done.out.contains(&format!("chmod go-r {}", token.display())), "{done:?}");
+}

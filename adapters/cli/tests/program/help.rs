@@ -94,4 +94,8 @@ fn channels_say_what_they_need() {
     assert_eq!(telegram["needs"], serde_json::json!(["token"]));
     assert_eq!(telegram["accounts"], serde_json::json!(["default", "work"]));
     assert!(place.ok("channels").starts_with("CHANNEL "));
+    let options = place.ok("channels telegram");
+    assert!(options.lines().any(|line| line.starts_with("token ") && line.contains("needed")), "{options}");
+    assert!(place.ok("channels webchat").contains("no options"));
+    assert!(place.fails(1, "channels telegarm").contains("`dmgate channels`"));
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 use dmgate::pairing::{Approval, ApproveError, PairingCode, Request, RequestId, Surface, Target};
 use dmgate::store::Store;
-use dmgate::{AccountId, ChannelId, SenderId, escape};
+use dmgate::{AccountId, AccountKey, ChannelId, SenderId, escape};
 
 use crate::context::{self, Context};
 use crate::failure::Failure;
@@ -61,13 +61,17 @@ pub(crate) struct Reject {
 impl Approve {
     pub(super) async fn execute(self, context: &mut Context) -> Result<(), Failure> {
         let meant = self.which.parse()?;
-        let store = context.store(&context.config()?)?;
+        let config = context.config()?;
+        let store = context.store(&config)?;
         let (channel, target) = meant.find(&store).await?;
         let approval = meant.approval(target, self.notify);
         let request = store.approve(&channel, approval, &context::actor()).await?;
         context.terminal.line(format!("Approved {channel} sender {}.", escape(request.id.as_str())));
         if self.notify {
             context.terminal.line("The sender is told by `dmgate run`, now or when it next runs.");
+        }
+        if let Ok(key) = AccountKey::new(channel, request.account) {
+            context.note_what_does_not_count(&config, &key);
         }
         Ok(())
     }
