@@ -19,3 +19,4 @@ mod listing;
 mod place;
 mod running;
 mod senders;
+mod visitor;

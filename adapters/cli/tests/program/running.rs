@@ -7,6 +7,7 @@ use std::process::{Child, ChildStderr, ChildStdout, ExitStatus, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::place::Place;
+use crate::visitor::Visitor;
 
 /// The program, running.
 struct Running {
@@ -44,6 +45,12 @@ impl Running {
             .map(Result::unwrap)
             .find(|line| line.contains(text))
             .unwrap_or_else(|| panic!("no {text:?}"))
+    }
+
+    /// Somebody on its page.
+    fn visitor(&mut self) -> Visitor {
+        let line = self.said("/chat");
+        Visitor::new(line.split_once("http://").unwrap().1.strip_suffix("/chat").unwrap())
     }
 
     fn signal(&self, signal: Signal) {
@@ -190,4 +197,66 @@ fn spare() -> ChildStderr {
     let mut child = std::process::Command::new("true").stderr(Stdio::piped()).spawn().unwrap();
     child.wait().unwrap();
     child.stderr.take().unwrap()
+}
+
+#[test]
+fn a_visitor_is_let_in_from_the_command_line_and_shut_out_again() {
+    let place = Place::with_config(&format!(
+        "{ANYWHERE}[agent]\nkind = 'command'\ncommand = ['sh', '-c', '''
+         while read -r line; do echo '{{\"replies\":[\"one\",\"two\"]}}'; done''']\n"
+    ));
+    let mut running = Running::start(&place, &[], &[]);
+    let mut ann = running.visitor();
+    ann.write("hello");
+    let challenge = ann.reads();
+    let line = running.logged("a new sender gets a code");
+    let code = challenge.split("approve webchat ").nth(1).unwrap().split_whitespace().next().unwrap();
+    assert!(line.contains("`dmgate pairing list webchat`") && !line.contains(code), "{line}");
+
+    let said = place.ok(&format!("pairing approve {code} --notify"));
+    let id = said.lines().next().unwrap().rsplit(' ').next().unwrap().trim_end_matches('.').to_owned();
+    assert!(ann.reads().contains("let you in"));
+    ann.write("hello again");
+    assert_eq!((ann.reads(), ann.reads()), ("one".to_owned(), "two".to_owned()));
+
+    place.ok(&format!("allow remove webchat {id}"));
+    ann.write("still there?");
+    assert_eq!(place.ok("pairing list"), "No pending pairing requests.\n", "the hour goes on");
+    place.ok(&format!("allow add webchat {id}"));
+    ann.write("and now?");
+    assert_eq!(ann.reads(), "one");
+    running.signal(Signal::TERM);
+    assert_eq!(running.ended().0.code(), Some(0));
+}
+
+#[test]
+fn i7_policies_change_with_a_hang_up_and_stay_when_their_section_goes() {
+    let place = Place::with_config(&format!("{ANYWHERE}[channels.webchat]\n"));
+    let mut running = Running::start(&place, &[], &[]);
+    let mut ann = running.visitor();
+    let mut turn = |config: &str| {
+        place.configure(&format!("{ANYWHERE}{config}"));
+        running.signal(Signal::HUP);
+        running.logged("are in force");
+    };
+
+    turn("[channels.webchat]\ndm_policy = 'disabled'\n");
+    ann.write("hello");
+    assert_eq!(place.ok("pairing list"), "No pending pairing requests.\n");
+
+    turn("[channels.telegram]\ntoken = '1:x'\n");
+    ann.write("hello");
+    assert_eq!(
+        place.ok("pairing list"),
+        "No pending pairing requests.\n",
+        "what is connected keeps its policy"
+    );
+
+    turn("[channels.webchat]\n[reply]\ntext = 'your code: {code}'\n");
+    ann.write("hello");
+    assert!(ann.reads().starts_with("your code: "));
+
+    turn("[channels.webchat]\ndm_policy = 'open'\nallow_from = ['*']\n");
+    ann.write("echo, please");
+    assert_eq!(ann.reads(), "echo, please");
 }
