@@ -120,12 +120,15 @@ async fn a_stranger_gets_one_code_and_an_approved_sender_an_answer() {
         emulator.send(json!({ "from": bot, "chat": chat, "text": "from a bot" }));
         emulator.send_message(42, "ann", "hello");
         emulator.send_message(42, "ann", "hello again");
+        emulator.send_message(43, "bob", "hello");
     })
     .await;
+    // Updates are decided one after another: when Bob has his code, Ann's second message is decided.
+    ask(&emulator, |emulator| emulator.wait_for_replies(43, 1)).await;
     let challenge = ask(&emulator, |emulator| emulator.wait_for_replies(42, 1)).await;
     assert!(challenge[0].contains("Your Telegram user id: 42"), "{challenge:?}");
     let pending = gate.store().pending(account.channel()).await.unwrap();
-    assert_eq!(pending.len(), 1);
+    assert_eq!(pending.len(), 2, "Ann and Bob; neither the group nor the bot");
     assert!(challenge[0].contains(pending[0].code.reveal()));
 
     approve(&gate, &account, "42").await;
