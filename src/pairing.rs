@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 pub use code::{CodeError, PairingCode, RequestId};
-use record::{Entry, Hour, Record, Send, SendKind, SendStep, same_source};
+use record::{Entry, HOURS_RUNNING, Hour, Record, Send, SendKind, SendStep, same_source};
 
 use crate::clock::{Entropy, NoEntropy, Timestamp};
 use crate::decision::Reason;
@@ -157,9 +157,6 @@ pub enum Knocked {
     Changed,
 }
 
-/// Codes given within an hour that are kept per channel; when they are more, no new code is made.
-const HOURS_KEPT: usize = 1_024;
-
 /// Wrong codes in a row after which codes don't work through remote surfaces.
 const WRONG_CODES: u32 = 5;
 
@@ -208,6 +205,11 @@ impl ChannelState {
         for hour in self.record.hours.iter().filter(|hour| hour.is_ahead_of(now)) {
             let from = Some(now.as_millis());
             change.entries.push(Entry::Hour { hour: Hour { from, ..hour.clone() } });
+        }
+        // Set by a clock that ran ahead: it must not last for years.
+        if self.record.locked_until.is_some_and(|until| until > now.plus(LOCKOUT)) {
+            let locked_until = Some(now.plus(LOCKOUT).as_millis());
+            change.entries.push(Entry::Guesses { wrong: self.record.wrong, locked_until });
         }
         let waits =
             |id: &RequestId| self.requests.iter().any(|r| r.request == *id && !change.drop.contains(id));
@@ -269,7 +271,7 @@ impl ChannelState {
         let full = live.clone().filter(counted).count() + lost.count() >= limits.pending_max
             || live
                 .any(|request| request.account == *account && same_source(request.source.as_ref(), source))
-            || (self.record.hours.len() >= HOURS_KEPT && running() >= HOURS_KEPT);
+            || (self.record.hours.len() >= HOURS_RUNNING && running() >= HOURS_RUNNING);
         full.then_some(Reason::PendingFull)
     }
 
@@ -338,17 +340,9 @@ impl ChannelState {
     /// it counts the wrong guess.
     // INVARIANT I5: a code works once, for its own channel and account, before it expires.
     pub fn approve(&self, approval: &Approval, now: Timestamp) -> (Result<Request, ApproveError>, Change) {
-        let remote_code = approval.is_remote_code();
-        if remote_code && let Some(until) = self.record.locked_until.filter(|until| now < *until) {
-            return (Err(ApproveError::LockedOut { until }), Change::default());
-        }
-        let found = match self.find(&approval.target, approval.account.as_ref()) {
+        let found = match self.meant(approval, now) {
             Ok(request) => request.clone(),
-            Err(error) => {
-                // INVARIANT I12: wrong guesses lock codes out; the count is durable before the answer goes out.
-                let guess = remote_code.then(|| self.wrong_guess(now));
-                return (Err(error), Change { entries: guess.into_iter().collect(), ..Change::default() });
-            }
+            Err(refused) => return refused,
         };
         if self.is_blocked(&found.account, found.ids()) {
             return (Err(ApproveError::Blocked), Change::default());
@@ -366,9 +360,7 @@ impl ChannelState {
             let hour = self.record.hour_of(&found.request).cloned().unwrap_or_else(|| hour_of(found, now));
             change.entries.push(Entry::Queued { send: Send::of(&hour, SendKind::Notice) });
         }
-        if approval.is_remote_code() && self.record.wrong > 0 {
-            change.entries.push(Entry::Guesses { wrong: 0, locked_until: None });
-        }
+        change.entries.extend(self.row_ended(approval));
         change
     }
 
@@ -381,19 +373,47 @@ impl ChannelState {
         self.requests.iter().filter(named).map(|request| &request.account)
     }
 
-    /// The owner rejects; with `block` the sender never gets a code again. The hour goes on.
-    pub fn reject(&self, approval: &Approval, block: bool) -> (Result<Request, ApproveError>, Change) {
-        match self.find(&approval.target, approval.account.as_ref()) {
-            Ok(request) => {
-                let request = request.clone();
-                let mut change = self.closing(&request);
-                if block {
-                    change.entries.extend(blocking(&request.account, request.ids()));
-                }
-                (Ok(request), change)
-            }
-            Err(error) => (Err(error), Change::default()),
+    /// The owner rejects; with `block` the sender never gets a code again. The hour goes on. As with an approval, the
+    /// change counts also beside an error.
+    pub fn reject(
+        &self,
+        approval: &Approval,
+        block: bool,
+        now: Timestamp,
+    ) -> (Result<Request, ApproveError>, Change) {
+        let request = match self.meant(approval, now) {
+            Ok(request) => request.clone(),
+            Err(refused) => return refused,
+        };
+        let mut change = self.closing(&request);
+        change.entries.extend(self.row_ended(approval));
+        if block {
+            change.entries.extend(blocking(&request.account, request.ids()));
         }
+        (Ok(request), change)
+    }
+
+    /// The request that is meant. A wrong code through a remote surface is counted, whatever it was to be used for:
+    /// each answer tells whether it was right.
+    // INVARIANT I12: wrong guesses lock codes out; the count is durable before the answer goes out.
+    fn meant(
+        &self,
+        approval: &Approval,
+        now: Timestamp,
+    ) -> Result<&Request, (Result<Request, ApproveError>, Change)> {
+        let remote_code = approval.is_remote_code();
+        if remote_code && let Some(until) = self.record.locked_until.filter(|until| now < *until) {
+            return Err((Err(ApproveError::LockedOut { until }), Change::default()));
+        }
+        self.find(&approval.target, approval.account.as_ref()).map_err(|error| {
+            let guess = remote_code.then(|| self.wrong_guess(now));
+            (Err(error), Change { entries: guess.into_iter().collect(), ..Change::default() })
+        })
+    }
+
+    fn row_ended(&self, approval: &Approval) -> Option<Entry> {
+        let ends = approval.is_remote_code() && self.record.wrong > 0;
+        ends.then_some(Entry::Guesses { wrong: 0, locked_until: None })
     }
 
     /// The owner lets a sender in without a request. A primary that was remembered behind the id is forgotten.

@@ -127,6 +127,12 @@ pub struct Send {
     pub trying: bool,
 }
 
+/// Hours that run at a time in one channel; when they are more, no new code is made.
+pub(super) const HOURS_RUNNING: usize = 1_024;
+
+/// For how long an hour is kept after it began.
+const KEPT_FOR: Duration = Duration::from_secs(25 * 3_600);
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
 fn is_zero(count: &u32) -> bool {
     *count == 0
@@ -209,13 +215,16 @@ impl Record {
         }
     }
 
-    /// The fewest entries that add up to this record, without what no rule asks for any more at `now`.
+    /// The fewest entries that add up to this record, without what no rule will ask for any more after `now`.
+    ///
+    /// Hours that ran out are kept for a day: a clock that ran ahead and is set back must find them again.
+    // INVARIANT I2: an hour is not forgotten by a clock that stepped forth before it steps back.
     #[must_use]
     pub fn entries(&self, now: Timestamp) -> Vec<Entry> {
         let blocks = self.blocks.iter().cloned().map(|(account, id)| Entry::Blocked { account, id });
         let bound = |(account, entry, primary)| Entry::Bound { account, entry, primary };
         let bindings = self.bindings.iter().cloned().map(bound);
-        let hours = self.hours.iter().filter(|hour| hour.counts_at(now)).cloned();
+        let hours = self.hours.iter().filter(|hour| hour.may_count_after(now)).cloned();
         let sends = self.sends.iter().cloned();
         let mut entries: Vec<Entry> = blocks.chain(bindings).collect();
         if self.wrong > 0 || self.locked_until.is_some() {
@@ -242,8 +251,12 @@ impl Record {
             .map(|(_, _, primary)| primary.as_str())
     }
 
+    // INVARIANT I11: however many codes the owner lets be made, no more hours are kept; those that run are fewer.
     fn put_hour(&mut self, hour: Hour) {
         self.hours.retain(|other| other.request != hour.request);
+        if self.hours.len() >= 2 * HOURS_RUNNING {
+            self.hours.remove(0);
+        }
         self.hours.push(hour);
     }
 
@@ -319,6 +332,12 @@ impl Hour {
         }
     }
 
+    /// Whether it counts, or may count again after the clock was set back: it ran out less than a day ago.
+    fn may_count_after(&self, now: Timestamp) -> bool {
+        let last = Timestamp::from_millis(self.at.max(self.from.unwrap_or(self.at)));
+        last.age_at(now) <= KEPT_FOR
+    }
+
     /// Whether its stamp has to be moved: it lies ahead, and no earlier moment stands in for it.
     #[must_use]
     pub fn is_ahead_of(&self, now: Timestamp) -> bool {
@@ -378,9 +397,25 @@ mod tests {
         assert_eq!(record, again);
         assert_eq!(record.bindings.len(), 1);
         assert_eq!(record.blocks.len(), 1);
-        assert!(
-            record.entries(Timestamp::from_millis(2 * H)).iter().all(|e| !matches!(e, Entry::Hour { .. }))
-        );
+    }
+
+    #[test]
+    fn i2_an_hour_outlives_a_clock_that_steps_forth_and_back() {
+        let mut record = Record::default();
+        record.apply(&Entry::Hour { hour: hour(0, None) });
+        let kept = |at: i64| record.entries(Timestamp::from_millis(at)).len();
+        assert_eq!((kept(2 * H), kept(25 * H), kept(25 * H + 1)), (1, 1, 0));
+    }
+
+    #[test]
+    fn i11_hours_are_bounded() {
+        let mut record = Record::default();
+        for n in 0..3 * HOURS_RUNNING {
+            let request = RequestId::from_text(&n.to_string());
+            record.apply(&Entry::Hour { hour: Hour { request, ..hour(0, None) } });
+        }
+        assert_eq!(record.hours.len(), 2 * HOURS_RUNNING);
+        assert!(record.hour_of(&RequestId::from_text(&(3 * HOURS_RUNNING - 1).to_string())).is_some());
     }
 
     #[test]

@@ -145,7 +145,9 @@ impl Store for MemoryStore {
 
     async fn channels(&self) -> Result<Vec<ChannelId>, StoreError> {
         let channels = self.lock();
-        let waiting = channels.iter().filter(|(_, channel)| !channel.state.requests.is_empty());
+        let now = self.world.clock.now();
+        let waits = |channel: &Channel| channel.state.requests.iter().any(|request| request.is_live(now));
+        let waiting = channels.iter().filter(|(_, channel)| waits(channel));
         let mut names: Vec<ChannelId> = waiting.map(|(name, _)| name.clone()).collect();
         names.sort();
         Ok(names)
@@ -175,7 +177,7 @@ impl Store for MemoryStore {
         block: bool,
         _actor: &Actor,
     ) -> Result<Request, OperatorError> {
-        Ok(self.transact(channel, |channel, _| Ok(channel.state.reject(&approval, block)))??)
+        Ok(self.transact(channel, |channel, now| Ok(channel.state.reject(&approval, block, now)))??)
     }
 
     async fn allowed(&self, account: &AccountKey) -> Result<Vec<String>, StoreError> {

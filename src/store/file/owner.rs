@@ -77,7 +77,7 @@ impl FileStore {
     ) -> Result<Request, OperatorError> {
         let request = self.0.transact(channel, &[], |t| {
             t.require_pending()?;
-            Ok(t.state.reject(approval, block))
+            Ok(t.state.reject(approval, block, t.now))
         })??;
         let action = if block { "reject and block" } else { "reject" };
         self.note(actor, action, &key(channel, &request)?, &request.id, Some(&request.request));
