@@ -222,7 +222,7 @@ impl DmGate {
         snapshot: &Snapshot,
     ) -> Verdict {
         let now = self.0.world.clock.now();
-        let limits = policy.given.limits();
+        let limits = &self.0.store.limits(policy.given.limits());
         if message.sent_at.is_some_and(|sent_at| sent_at.age_at(now) > limits.max_backlog) {
             return Verdict::Decided(ignore(Reason::Backlog));
         }

@@ -17,6 +17,7 @@ use crate::decision::Fault;
 use crate::message::{AccountId, AccountKey, ChannelId, SenderId};
 use crate::pairing::record::{Record, Send, SendKind, SendStep};
 use crate::pairing::{Approval, ApproveError, ChannelState, Knock, Knocked, Request, RequestId, Surface};
+use crate::policy::Limits;
 
 /// Where the gate's state lives.
 ///
@@ -33,6 +34,11 @@ pub trait Store: std::marker::Send + Sync + 'static {
     /// The state of an account, at least as new as the moment of the call. Unchanged parts are shared with earlier
     /// snapshots. Trouble with a file is in the snapshot, where it costs what it must.
     async fn load(&self, account: &AccountKey) -> Loaded;
+
+    /// The limits that count here, of those that the configuration gives: a store that others share may keep to theirs.
+    fn limits(&self, given: &Limits) -> Limits {
+        *given
+    }
 
     /// Waits until the account's revision is another than `since`, by whatever process; may return early.
     async fn changed(&self, account: &AccountKey, since: Option<u64>);

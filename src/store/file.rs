@@ -35,6 +35,7 @@ use crate::decision::Fault;
 use crate::message::{AccountKey, ChannelId, SenderId};
 use crate::pairing::record::{Send, SendKind, SendStep};
 use crate::pairing::{Approval, Change, Knock, Knocked, Request, RequestId};
+use crate::policy::{Limits, PendingScope};
 
 /// Where a [`FileStore`] keeps its files, and how.
 #[derive(Clone, Debug)]
@@ -222,17 +223,22 @@ impl Store for FileStore {
         read.unwrap_or_else(|_| unavailable(&Fault::unreadable("the store broke down; see the log")))
     }
 
+    // INVARIANT I3: the established program prunes to three per channel, whoever they are of.
+    // INVARIANT I11: the gate asks this too, so that a stranger who meets full slots causes no transaction.
+    fn limits(&self, given: &Limits) -> Limits {
+        match self.0.options.shared_with_openclaw {
+            true => Limits { pending_max: 3, pending_scope: PendingScope::Channel, ..*given },
+            false => *given,
+        }
+    }
+
     async fn changed(&self, _account: &AccountKey, since: Option<u64>) {
         self.0.freshness.changed(since).await;
     }
 
     async fn knock(&self, channel: &ChannelId, mut knock: Knock) -> Result<Knocked, StoreError> {
         self.0.claims.claim(&key(channel, &knock.account)?)?;
-        if self.0.options.shared_with_openclaw {
-            // It prunes to three per channel, whoever they are of.
-            knock.limits.pending_max = 3;
-            knock.limits.pending_scope = crate::policy::PendingScope::Channel;
-        }
+        knock.limits = self.limits(&knock.limits);
         let inner = Arc::clone(&self.0);
         let of_channel = channel.clone();
         let together = move |knocks: &[Knock]| inner.knock_all(&of_channel, knocks);
