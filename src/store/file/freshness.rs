@@ -82,7 +82,7 @@ impl Freshness {
     pub(super) fn place(&self) -> Result<Arc<Place>, DirError> {
         let place = self.place.load_full();
         if let Some(place) = &place {
-            // A link in the path that was set to another target is not reported by any watch.
+            // What was mounted over the path is not reported by any watch; and there may be no watch at all.
             let holds = place.watch.as_ref().map_or(true, |watch| watch.peek() != Peek::Lost);
             if holds && place.credentials.still_at_path() {
                 return Ok(Arc::clone(place));

@@ -2,12 +2,11 @@
 //!
 //! On a local file system the kernel queues an event before the call that made the change returns, so that an
 //! empty queue proves that nothing has changed. What it cannot see: a write through a shared memory mapping, a
-//! write through another hard link of a file, another file system mounted over a directory of the path, and a
-//! symbolic link in the path that is set to another target. Where one of these could happen, ask
-//! `Dir::still_at_path` and compare identities from time to time.
+//! write through another hard link of a file, and another file system mounted over a directory of the path. Where one
+//! of these could happen, ask `Dir::still_at_path` and compare identities from time to time.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt as _;
@@ -35,8 +34,8 @@ const CONTENTS: WatchFlags = WatchFlags::CLOSE_WRITE
 const ITSELF: WatchFlags = WatchFlags::DELETE_SELF.union(WatchFlags::MOVE_SELF).union(WatchFlags::ONLYDIR);
 
 /// An open directory reports its removal only after it was closed, and we hold it open; the one above reports at
-/// once that the name was removed or given to another.
-const NAME_ABOVE: WatchFlags = WatchFlags::DELETE.union(WatchFlags::MOVED_TO);
+/// once that the name was removed or given to another. So it is with a symbolic link in the path.
+const NAME_ABOVE: WatchFlags = WatchFlags::DELETE.union(WatchFlags::MOVE);
 
 /// Local file systems, on which every change of this machine is reported, and no other machine changes anything.
 ///
@@ -68,7 +67,8 @@ const MAX_EVENTS: usize = 65_536;
 pub(crate) struct Watch {
     inotify: OwnedFd,
     contents: i32,
-    above: Option<(i32, Box<OsStr>)>,
+    /// Names that lead to the directory, and the watches on what holds them.
+    names: Vec<(i32, Box<OsStr>)>,
     is_over: AtomicBool,
 }
 
@@ -143,21 +143,22 @@ impl Watch {
             Errno::MFILE => WatchError::Limit { limit: "fs.inotify.max_user_instances (or ulimit -n)" },
             errno => io(path, errno),
         })?;
-        let add = |path: &Path, mask| {
-            inotify::add_watch(&inotify, path, mask).map_err(|errno| match errno {
+        // Added to what is watched there already: one directory may be above the other, and hold a link as well.
+        let add = |path: &Path, mask: WatchFlags| {
+            inotify::add_watch(&inotify, path, mask | WatchFlags::MASK_ADD).map_err(|errno| match errno {
                 Errno::NOSPC => WatchError::Limit { limit: "fs.inotify.max_user_watches" },
                 errno => io(path, errno),
             })
         };
-        let mut above = None;
-        // The root itself can be neither moved nor removed.
-        for (depth, level) in real.ancestors().skip(1).enumerate() {
-            let name = real.file_name().filter(|_| depth == 0);
-            if let Some(name) = name {
-                above = Some((add(level, ITSELF | NAME_ABOVE)?, name.into()));
-            } else if level.parent().is_some() {
+        let mut led_by = links(path).map_err(|source| WatchError::Io { path: path.to_owned(), source })?;
+        led_by.extend(real.parent().zip(real.file_name()).map(|(above, name)| (above.into(), name.into())));
+        let mut names: Vec<(i32, Box<OsStr>)> = Vec::new();
+        for (above, name) in led_by {
+            // The root itself can be neither moved nor removed.
+            for level in above.ancestors().filter(|level| level.parent().is_some()) {
                 add(level, ITSELF)?;
             }
+            names.push((add(&above, NAME_ABOVE | WatchFlags::ONLYDIR)?, name.into()));
         }
         let contents = add(&real, CONTENTS | ITSELF)?;
         // What was replaced before its watch existed was not reported.
@@ -165,7 +166,7 @@ impl Watch {
         if !leads_here || !dir.still_at_path() {
             return Err(WatchError::Moved { path: path.to_owned() });
         }
-        Ok(Self { inotify, contents, above, is_over: AtomicBool::new(false) })
+        Ok(Self { inotify, contents, names, is_over: AtomicBool::new(false) })
     }
 
     /// Whether anything happened; consumes nothing and allocates nothing. After a change that has returned to its
@@ -219,11 +220,11 @@ impl Watch {
             .union(ReadFlags::MOVE_SELF)
             .union(ReadFlags::UNMOUNT)
             .union(ReadFlags::IGNORED);
-        let lost_its_name = self.above.as_ref().is_some_and(|(wd, name)| {
-            let named = event.file_name().map(|named| OsStr::from_bytes(named.to_bytes()));
-            event.wd() == *wd && named == Some(name)
-        });
-        event.events().intersects(GONE) || lost_its_name
+        let is_a_name =
+            |named: &OsStr| self.names.iter().any(|(wd, name)| event.wd() == *wd && named == &**name);
+        let named = event.file_name().map(|named| OsStr::from_bytes(named.to_bytes()));
+        // The directory itself may hold a link that leads to it; what happens to files there is no loss of the name.
+        event.events().intersects(GONE) || named.is_some_and(is_a_name)
     }
 }
 
@@ -238,6 +239,35 @@ impl AsRawFd for Watch {
     fn as_raw_fd(&self) -> RawFd {
         self.inotify.as_raw_fd()
     }
+}
+
+/// The symbolic links that a path leads over: the directories that hold them, resolved, and their names.
+fn links(path: &Path) -> std::io::Result<Vec<(PathBuf, OsString)>> {
+    let mut links = Vec::new();
+    let mut resolved = PathBuf::from("/");
+    let mut left: Vec<OsString> = path.components().rev().map(|part| part.as_os_str().to_owned()).collect();
+    while let Some(part) = left.pop() {
+        if part == "/" {
+            resolved = part.into();
+        } else if part == ".." {
+            resolved.pop();
+        } else if part != "." {
+            match std::fs::read_link(resolved.join(&part)) {
+                // The kernel follows 40 at most.
+                Ok(target) if links.len() < 40 => {
+                    left.extend(target.components().rev().map(|part| part.as_os_str().to_owned()));
+                    links.push((resolved.clone(), part));
+                }
+                Ok(_) => return Err(Errno::LOOP.into()),
+                // Not a link.
+                Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => {
+                    resolved.push(part)
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(links)
 }
 
 fn io(path: &Path, errno: Errno) -> WatchError {

@@ -125,6 +125,40 @@ fn a_directory_above_that_goes_away_is_noticed() {
 }
 
 #[test]
+fn i9_a_link_in_the_path_that_is_set_to_another_target_is_noticed() {
+    let retargets: [fn(&std::path::Path); 4] = [
+        |at| {
+            fs::remove_file(at.join("now")).unwrap();
+            std::os::unix::fs::symlink("two", at.join("now")).unwrap();
+        },
+        |at| {
+            std::os::unix::fs::symlink("two", at.join("new")).unwrap();
+            rustix::fs::rename(at.join("new"), at.join("now")).unwrap();
+        },
+        |at| rustix::fs::rename(at.join("now"), at.join("then")).unwrap(),
+        |at| {
+            // What the link leads over, and not the link itself.
+            rustix::fs::rename(at.join("hop"), at.join("hopped")).unwrap();
+        },
+    ];
+    for retarget in retargets {
+        let temp = tempfile::tempdir().unwrap();
+        for state in ["one", "two"] {
+            drop(Dir::create_and_open(&temp.path().join(state).join("credentials")).unwrap());
+        }
+        std::os::unix::fs::symlink(temp.path().join("one"), temp.path().join("hop")).unwrap();
+        std::os::unix::fs::symlink("./hop", temp.path().join("now")).unwrap();
+        let dir = Dir::open(&temp.path().join("now/credentials")).unwrap();
+        let watch = Watch::new(&dir).unwrap();
+        File::create(temp.path().join("beside")).unwrap();
+        assert_eq!(watch.drain(), names(&[]));
+        retarget(temp.path());
+        assert_eq!(watch.peek(), Peek::Pending);
+        assert_eq!(watch.drain(), Changes::Replaced);
+    }
+}
+
+#[test]
 fn what_happens_beside_the_directory_is_no_change() {
     let scene = scene();
     for name in ["audit.jsonl", "other"] {
