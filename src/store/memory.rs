@@ -66,6 +66,11 @@ impl Channel {
         self.allowed.get(account).is_some_and(|ids| ids.contains(id))
     }
 
+    fn waiting(&self, now: Timestamp) -> impl Iterator<Item = &Request> {
+        let is_in = |request: &Request| self.is_allowed(&request.account, &request.id);
+        self.state.requests.iter().filter(move |request| request.is_live(now) && !is_in(request))
+    }
+
     fn upkeep(&self, now: Timestamp) -> Change {
         self.state.upkeep(now, |request| self.is_allowed(&request.account, &request.id))
     }
@@ -146,19 +151,21 @@ impl Store for MemoryStore {
     async fn channels(&self) -> Result<Vec<ChannelId>, StoreError> {
         let channels = self.lock();
         let now = self.world.clock.now();
-        let waits = |channel: &Channel| channel.state.requests.iter().any(|request| request.is_live(now));
-        let waiting = channels.iter().filter(|(_, channel)| waits(channel));
+        let waiting = channels.iter().filter(|(_, channel)| channel.waiting(now).next().is_some());
         let mut names: Vec<ChannelId> = waiting.map(|(name, _)| name.clone()).collect();
         names.sort();
         Ok(names)
     }
 
     async fn pending(&self, channel: &ChannelId) -> Result<Vec<Request>, StoreError> {
-        self.transact(channel, |channel, _| {
-            let mut requests = channel.state.requests.clone();
-            requests.sort_by_key(|request| request.created_at);
-            Ok((requests, Change::default()))
-        })
+        let now = self.world.clock.now();
+        let mut requests: Vec<Request> = self
+            .lock()
+            .get(channel)
+            .map(|channel| channel.waiting(now).cloned().collect())
+            .unwrap_or_default();
+        requests.sort_by_key(|request| request.created_at);
+        Ok(requests)
     }
 
     async fn approve(
