@@ -1,0 +1,98 @@
+//! Random histories, on every store and beside a naive model: the verdicts, the codes, the listings are the same.
+//!
+//! `DMGATE_MODEL_SEQUENCES` (10,000), `DMGATE_MODEL_LENGTH` (16) and `DMGATE_MODEL_SEED` (1) say how many and which. The
+//! long form: `DMGATE_MODEL_SEQUENCES=100000 DMGATE_MODEL_LENGTH=50 cargo test -p dmgate --test model`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod neighbour;
+mod operation;
+mod play;
+mod rules;
+
+use std::fmt::Write as _;
+
+use operation::Operation;
+use play::{Play, Which};
+use proptest::strategy::Strategy as _;
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+/// Plays histories and says how the shortest one that goes wrong goes wrong.
+fn play_many(which: Which, sequences: u64, seed: u64) -> Result<(), String> {
+    let length = usize::try_from(setting("DMGATE_MODEL_LENGTH", 16)).unwrap();
+    let config = Config {
+        cases: u32::try_from(sequences).unwrap(),
+        failure_persistence: None,
+        max_shrink_iters: 4_000,
+        ..Config::default()
+    };
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    let histories = proptest::collection::vec(operation::any(), 1..=length).prop_map(operation::Operations);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let result = runner.run(&histories, |operations| {
+        let mut play = Play::begin(which);
+        for (at, operation) in operations.0.iter().enumerate() {
+            if let Err(difference) = runtime.block_on(play.step(operation)) {
+                return Err(TestCaseError::fail(format!("at step {at}: {difference}")));
+            }
+        }
+        Ok(())
+    });
+    result.map_err(|error| format!("{which:?}, seed {seed}: {error}"))
+}
+
+/// Two threads, since most of a history is waiting for the files.
+fn play_all(which: Which) {
+    let (sequences, seed) = (setting("DMGATE_MODEL_SEQUENCES", 10_000), setting("DMGATE_MODEL_SEED", 1));
+    let halves = [(seed * 2, sequences.div_ceil(2)), (seed * 2 + 1, sequences / 2)];
+    let mut trouble = String::new();
+    std::thread::scope(|scope| {
+        let played: Vec<_> = halves
+            .map(|(seed, many)| scope.spawn(move || play_many(which, many, seed)))
+            .into_iter()
+            .collect();
+        for half in played {
+            if let Err(error) = half.join().unwrap() {
+                let _ = writeln!(trouble, "{error}");
+            }
+        }
+    });
+    assert!(trouble.is_empty(), "{trouble}");
+}
+
+#[test]
+fn i1_i2_i3_i5_i12_i15_every_history_in_memory_is_as_the_model_says() {
+    play_all(Which::Memory);
+}
+
+#[test]
+fn i1_i2_i3_i4_i5_i10_i12_i15_every_history_in_files_is_as_the_model_says() {
+    play_all(Which::Files);
+}
+
+/// The harness sees what it is there to see: a model that forgets hours is told apart from the store.
+#[test]
+fn a_model_that_forgets_is_caught() {
+    let wrong = play_many(Which::MemoryBesideAModelThatForgetsHours, 500, 1).unwrap_err();
+    assert!(wrong.contains("hour_used") && wrong.contains("minimal failing input"), "{wrong}");
+}
+
+/// A history as it is printed when it went wrong: one operation a line.
+#[test]
+fn a_history_is_printed_one_operation_a_line() {
+    let history = operation::Operations(vec![Operation::Advance { minutes: 3 }, Operation::Reopen]);
+    assert_eq!(format!("{history:?}"), "\n  Advance { minutes: 3 }\n  Reopen\n");
+}
