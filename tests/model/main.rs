@@ -49,7 +49,9 @@ fn play_many(which: Which, sequences: u64, seed: u64) -> Result<(), String> {
                 return Err(TestCaseError::fail(format!("at step {at}: {difference}")));
             }
         }
-        Ok(())
+        runtime
+            .block_on(play.compare())
+            .map_err(|difference| TestCaseError::fail(format!("in the end: {difference}")))
     });
     result.map_err(|error| format!("{which:?}, seed {seed}: {error}"))
 }

@@ -39,10 +39,10 @@ pub(crate) struct Play {
     gates: [DmGate; 2],
     model: [Channel; 2],
     off: i64,
-    /// Minutes that went by, whatever the clock says.
-    elapsed: i64,
-    /// Codes that were given: channel, account, ids, code, by the clock, really.
-    given: Vec<(usize, String, Ids, String, i64, i64)>,
+    /// How far the clock went forth, by time or by a step, whatever it was set back: no more can be told from stamps.
+    went: i64,
+    /// Codes that were given: channel, account, ids, code, and how far the clock had gone.
+    given: Vec<(usize, String, Ids, String, i64)>,
     foreign_codes: u32,
 }
 
@@ -89,8 +89,8 @@ impl Play {
         let mut model: [Channel; 2] = Default::default();
         model[1].per_account = true;
         model.iter_mut().for_each(|c| c.forgets_hours = which == Which::MemoryBesideAModelThatForgetsHours);
-        let (off, elapsed, given, foreign_codes) = Default::default();
-        Self { which, temp, clock, world, gates, model, off, elapsed, given, foreign_codes }
+        let (off, went, given, foreign_codes) = Default::default();
+        Self { which, temp, clock, world, gates, model, off, went, given, foreign_codes }
     }
 
     fn now(&self) -> i64 {
@@ -116,7 +116,7 @@ impl Play {
                 self.approve(channel, target, pointed, account, remote).await?;
             }
             Operation::ApproveOld { channel, place, remote } => {
-                if let Some((.., code, _, _)) = self.given.get(place % self.given.len().max(1)) {
+                if let Some((.., code, _)) = self.given.get(place % self.given.len().max(1)) {
                     let code = code.clone();
                     let target = Target::Code(PairingCode::parse(&code).unwrap());
                     self.approve(channel, target, Pointed::Code(code), None, remote).await?;
@@ -141,10 +141,11 @@ impl Play {
             Operation::Unblock { account, id } => self.unblock(account, id_at(id)).await?,
             Operation::Advance { minutes } => {
                 self.clock.advance(Duration::from_secs(minutes * 60));
-                self.elapsed += i64::try_from(minutes).unwrap() * MINUTE;
+                self.went += i64::try_from(minutes).unwrap() * MINUTE;
             }
             Operation::Step { off } => {
                 self.clock.step((off - self.off) * MINUTE);
+                self.went += ((off - self.off) * MINUTE).max(0);
                 self.off = off;
             }
             Operation::Switch => self.gates.swap(0, 1),
@@ -154,7 +155,21 @@ impl Play {
             _ if self.which == Which::Files => self.neighbour(operation),
             _ => {}
         }
-        self.compare().await
+        // What was not touched is looked at in the end.
+        match *operation {
+            Operation::Knock { account, .. } => self.compare_requests(account / 2).await,
+            Operation::Allow { account, .. }
+            | Operation::Revoke { account, .. }
+            | Operation::Block { account, .. }
+            | Operation::Unblock { account, .. } => {
+                self.compare_requests(account / 2).await?;
+                self.compare_lists(account).await
+            }
+            Operation::Advance { .. } | Operation::Step { .. } | Operation::Switch | Operation::Reopen => {
+                Ok(())
+            }
+            _ => self.compare().await,
+        }
     }
 
     async fn knock(&mut self, at: usize, sender: usize) -> Outcome {
@@ -172,15 +187,15 @@ impl Play {
             if self.model[channel].waiting.iter().any(|w| w.code == code) {
                 return Err("a code was drawn that is in use".to_owned());
             }
-            // Apart from the model: the hour by the clock, or by the time that really went by.
-            let again = self.given.iter().find(|(of, on, before, _, clock, really)| {
+            // Apart from the model: the hour itself.
+            let again = self.given.iter().find(|(of, on, before, _, then)| {
                 let theirs = *of == channel && on == account && before.iter().any(|id| ids.contains(id));
-                theirs && now - clock <= HOUR && self.elapsed - really <= HOUR
+                theirs && self.went - then <= HOUR
             });
             if let Some(again) = again {
                 return Err(format!("two codes within an hour: {again:?}, and now at {now}"));
             }
-            self.given.push((channel, account.to_owned(), ids.clone(), code.clone(), now, self.elapsed));
+            self.given.push((channel, account.to_owned(), ids.clone(), code.clone(), self.went));
             let (account, ttl) = (account.to_owned(), ttl_of(at));
             self.model[channel].issued(Waiting {
                 account,
@@ -306,43 +321,49 @@ impl Play {
     }
 
     /// Everything that can be seen.
-    async fn compare(&self) -> Outcome {
-        let now = self.now();
-        for (at, name) in CHANNELS.iter().enumerate() {
-            let listing = self.store().pending(&ChannelId::parse(name).unwrap()).await.unwrap();
-            let told = |account: &str, id: &str, code: &str, created: i64, expires: i64| {
-                (account.to_owned(), id.to_owned(), code.to_owned(), created, expires)
-            };
-            let store: Vec<_> = listing
-                .iter()
-                .map(|r| {
-                    let (created, expires) = (r.created_at.as_millis(), r.expires_at().as_millis());
-                    told(r.account.as_str(), r.id.as_str(), r.code.reveal(), created, expires)
-                })
-                .collect();
-            let shown = self.model[at].shown(now);
-            let model: Vec<_> =
-                shown.iter().map(|w| told(&w.account, &w.ids[0], &w.code, w.at, w.at + w.ttl)).collect();
-            same(&format!("requests of {name}"), &store, &model)?;
+    pub(crate) async fn compare(&self) -> Outcome {
+        for channel in 0..CHANNELS.len() {
+            self.compare_requests(channel).await?;
         }
-        for (at, (name, account)) in ACCOUNTS.iter().enumerate() {
-            let key = AccountKey::parse(name, account).unwrap();
-            let mut allowed = self.store().allowed(&key).await.unwrap();
-            allowed.sort();
-            let mut model: Vec<String> = self.model[at / 2]
-                .listed
-                .iter()
-                .filter(|(of, _)| of == account)
-                .map(|(_, id)| id.clone())
-                .collect();
-            model.sort();
-            same(&format!("list of {key}"), &allowed, &model)?;
-            let blocked = self.store().blocked(&key).await.unwrap();
-            let mut blocked: Vec<String> = blocked.iter().map(ToString::to_string).collect();
-            blocked.sort();
-            same(&format!("blocks of {key}"), &blocked, &self.model[at / 2].blocked_of(account))?;
+        for account in 0..ACCOUNTS.len() {
+            self.compare_lists(account).await?;
         }
-        if self.which == Which::Files { self.look_into_the_file() } else { Ok(()) }
+        Ok(())
+    }
+
+    async fn compare_requests(&self, channel: usize) -> Outcome {
+        let (name, now) = (CHANNELS[channel], self.now());
+        let listing = self.store().pending(&ChannelId::parse(name).unwrap()).await.unwrap();
+        let told = |account: &str, id: &str, code: &str, created: i64, expires: i64| {
+            (account.to_owned(), id.to_owned(), code.to_owned(), created, expires)
+        };
+        let store: Vec<_> = listing
+            .iter()
+            .map(|r| {
+                let (created, expires) = (r.created_at.as_millis(), r.expires_at().as_millis());
+                told(r.account.as_str(), r.id.as_str(), r.code.reveal(), created, expires)
+            })
+            .collect();
+        let shown = self.model[channel].shown(now);
+        let model: Vec<_> =
+            shown.iter().map(|w| told(&w.account, &w.ids[0], &w.code, w.at, w.at + w.ttl)).collect();
+        same(&format!("requests of {name}"), &store, &model)?;
+        if self.which == Which::Files && channel == 0 { self.look_into_the_file() } else { Ok(()) }
+    }
+
+    async fn compare_lists(&self, at: usize) -> Outcome {
+        let (key, account) = (key(at), ACCOUNTS[at].1);
+        let mut allowed = self.store().allowed(&key).await.unwrap();
+        allowed.sort();
+        let listed = self.model[at / 2].listed.iter();
+        let mut model: Vec<String> =
+            listed.filter(|(of, _)| of == account).map(|(_, id)| id.clone()).collect();
+        model.sort();
+        same(&format!("list of {key}"), &allowed, &model)?;
+        let blocked = self.store().blocked(&key).await.unwrap();
+        let mut blocked: Vec<String> = blocked.iter().map(ToString::to_string).collect();
+        blocked.sort();
+        same(&format!("blocks of {key}"), &blocked, &self.model[at / 2].blocked_of(account))
     }
 
     /// What any other reader sees: never more than the cap, and all that others noted.
