@@ -342,7 +342,7 @@ impl ChannelState {
     pub fn approve(&self, approval: &Approval, now: Timestamp) -> (Result<Request, ApproveError>, Change) {
         let found = match self.meant(approval, now) {
             Ok(request) => request.clone(),
-            Err(refused) => return refused,
+            Err((error, guess)) => return (Err(error), guess),
         };
         if self.is_blocked(&found.account, found.ids()) {
             return (Err(ApproveError::Blocked), Change::default());
@@ -383,7 +383,7 @@ impl ChannelState {
     ) -> (Result<Request, ApproveError>, Change) {
         let request = match self.meant(approval, now) {
             Ok(request) => request.clone(),
-            Err(refused) => return refused,
+            Err((error, guess)) => return (Err(error), guess),
         };
         let mut change = self.closing(&request);
         change.entries.extend(self.row_ended(approval));
@@ -396,18 +396,15 @@ impl ChannelState {
     /// The request that is meant. A wrong code through a remote surface is counted, whatever it was to be used for:
     /// each answer tells whether it was right.
     // INVARIANT I12: wrong guesses lock codes out; the count is durable before the answer goes out.
-    fn meant(
-        &self,
-        approval: &Approval,
-        now: Timestamp,
-    ) -> Result<&Request, (Result<Request, ApproveError>, Change)> {
+    #[expect(clippy::result_large_err, reason = "asked at human speed")]
+    fn meant(&self, approval: &Approval, now: Timestamp) -> Result<&Request, (ApproveError, Change)> {
         let remote_code = approval.is_remote_code();
         if remote_code && let Some(until) = self.record.locked_until.filter(|until| now < *until) {
-            return Err((Err(ApproveError::LockedOut { until }), Change::default()));
+            return Err((ApproveError::LockedOut { until }, Change::default()));
         }
         self.find(&approval.target, approval.account.as_ref()).map_err(|error| {
             let guess = remote_code.then(|| self.wrong_guess(now));
-            (Err(error), Change { entries: guess.into_iter().collect(), ..Change::default() })
+            (error, Change { entries: guess.into_iter().collect(), ..Change::default() })
         })
     }
 

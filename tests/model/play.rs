@@ -395,7 +395,7 @@ fn files(temp: &Path, world: &World) -> Arc<dyn Store> {
 
 /// Codes of the second accounts work for 20 minutes.
 fn ttl_of(at: usize) -> i64 {
-    if at % 2 == 0 { HOUR } else { 20 * MINUTE }
+    if at.is_multiple_of(2) { HOUR } else { 20 * MINUTE }
 }
 
 fn gate(store: Arc<dyn Store>, world: &World) -> DmGate {

@@ -261,7 +261,7 @@ fn links(path: &Path) -> std::io::Result<Vec<(PathBuf, OsString)>> {
                 Ok(_) => return Err(Errno::LOOP.into()),
                 // Not a link.
                 Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => {
-                    resolved.push(part)
+                    resolved.push(part);
                 }
                 Err(error) => return Err(error),
             }
