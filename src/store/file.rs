@@ -48,6 +48,9 @@ pub struct FileOptions {
     pub shared_with_openclaw: bool,
     /// How long a lock that others hold is waited for.
     pub lock_wait: Duration,
+    /// Whether changes are watched for. Without it the files are looked at for every decision, which is as exact: right
+    /// for a process that makes one and ends, since ending a watch takes the kernel some milliseconds.
+    pub watch: bool,
 }
 
 impl FileOptions {
@@ -55,7 +58,8 @@ impl FileOptions {
     #[must_use]
     pub fn new(state_dir: impl Into<PathBuf>) -> Self {
         let state_dir = state_dir.into();
-        Self { state_dir, create: true, shared_with_openclaw: false, lock_wait: Duration::from_secs(10) }
+        let lock_wait = Duration::from_secs(10);
+        Self { state_dir, create: true, shared_with_openclaw: false, lock_wait, watch: true }
     }
 }
 
@@ -95,7 +99,7 @@ impl FileStore {
         };
         open(&options.state_dir)?;
         open(&path)?;
-        let (lock_wait, freshness) = (options.lock_wait, Freshness::new(path));
+        let (lock_wait, freshness) = (options.lock_wait, Freshness::new(path, options.watch));
         let place = freshness.place().map_err(|error| trouble::fault(&error))?;
         // What writers that died left behind; an hour is far more than any write takes.
         match place.credentials.sweep(Duration::from_secs(3_600), world.clock.now().as_millis()) {

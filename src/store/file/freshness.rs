@@ -27,6 +27,8 @@ pub(super) struct Place {
 /// Where the files are now, and what changed in them.
 pub(super) struct Freshness {
     path: PathBuf,
+    /// Whether changes are watched for.
+    watched: bool,
     place: ArcSwapOption<Place>,
     /// Odd while changes are noted.
     revision: AtomicU64,
@@ -53,9 +55,9 @@ pub(super) enum Since {
 }
 
 impl Freshness {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(path: PathBuf, watched: bool) -> Self {
         let (place, revision, changes) = Default::default();
-        Self { path, place, revision, changes }
+        Self { path, watched, place, revision, changes }
     }
 
     /// The revision, if the watch can tell it. Allocates nothing and takes no lock while nothing happens.
@@ -154,8 +156,8 @@ impl Freshness {
         log.files.clear();
         match Dir::open(&self.path) {
             Ok(credentials) => {
-                let watch = Watch::new(&credentials);
-                if let Err(error) = &watch {
+                let watch = if self.watched { Watch::new(&credentials) } else { Err(WatchError::NotWanted) };
+                if let (Err(error), true) = (&watch, self.watched) {
                     tracing::warn!("{error}");
                 }
                 let place = Arc::new(Place { credentials, watch });
@@ -199,7 +201,7 @@ mod tests {
     fn freshness() -> (tempfile::TempDir, Freshness) {
         let temp = tempfile::tempdir().unwrap();
         Dir::create_and_open(&temp.path().join("credentials")).unwrap();
-        let freshness = Freshness::new(temp.path().join("credentials"));
+        let freshness = Freshness::new(temp.path().join("credentials"), true);
         freshness.place().unwrap();
         (temp, freshness)
     }

@@ -105,6 +105,9 @@ pub(crate) enum WatchError {
         /// The number of its file system's type.
         kind: u64,
     },
+    /// Nobody asked for one.
+    #[error("no watch is wanted; files are examined at every check")]
+    NotWanted,
     /// The system allows no further one.
     #[error("no further watch is allowed; raise `{limit}`, and until then files are examined at every check")]
     Limit {
