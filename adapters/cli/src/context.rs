@@ -60,13 +60,23 @@ impl Context {
         self.store_made(config)
     }
 
+    /// The store of a long run: what others change is seen at once, and made where there is none.
+    pub(crate) fn store_watched(&self, config: &Config) -> Result<FileStore, Failure> {
+        self.open(config, true)
+    }
+
     /// The store of a state directory that is made where there is none.
     pub(crate) fn store_made(&self, config: &Config) -> Result<FileStore, Failure> {
+        self.open(config, false)
+    }
+
+    fn open(&self, config: &Config, watch: bool) -> Result<FileStore, Failure> {
         let options = FileOptions {
             state_dir: self.state_dir.clone(),
             create: true,
             shared_with_openclaw: config.shared_with_openclaw,
             lock_wait: LOCK_WAIT,
+            watch,
         };
         Ok(FileStore::open(options, World::default())?)
     }

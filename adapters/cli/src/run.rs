@@ -35,7 +35,7 @@ const LOOK: Duration = Duration::from_millis(500);
 pub(crate) fn run(context: &mut Context) -> Result<ExitCode, Failure> {
     let config = context.config()?;
     let log = Log::open(level(context, &config)?, format(context, &config));
-    let store = context.store_made(&config)?;
+    let store = context.store_watched(&config)?;
     let _instance = Instance::claim(&context.state_dir)?;
     let runtime =
         Runtime::new().map_err(|error| Failure::refused(format!("the program can't start: {error}")))?;
