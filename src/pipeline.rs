@@ -7,16 +7,20 @@ mod split;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use conversation::Conversations;
+use http::StatusCode;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::agent::Agent;
 use crate::channel::{ChannelAdapter, Webhook};
+use crate::clock::Timestamp;
 use crate::decision::Decision;
 use crate::gate::{AccountHandle, DmGate};
 use crate::message::{AccountKey, InboundMessage};
@@ -30,7 +34,9 @@ struct Shared {
     agent: Arc<dyn Agent>,
     lines: HashMap<AccountKey, Line>,
     conversations: Conversations,
-    /// Everything that must end before the pipeline has ended: conversations and web hooks.
+    /// When it was put together.
+    since: Timestamp,
+    /// Everything that must end before the pipeline has ended: conversations, web hooks, deliveries.
     tasks: TaskTracker,
     closing: CancellationToken,
 }
@@ -41,6 +47,9 @@ struct Line {
     gate: AccountHandle,
     outbox: Notify,
 }
+
+/// The longest wait of our own before another try.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 
 /// Where an adapter puts what came in. A cheap handle.
 #[derive(Clone)]
@@ -58,12 +67,12 @@ impl Pipeline {
     pub fn new(gate: DmGate, agent: Arc<dyn Agent>, channels: Vec<Arc<dyn ChannelAdapter>>) -> Self {
         let line = |adapter: Arc<dyn ChannelAdapter>| {
             let account = adapter.meta().account.clone();
-            let line = Line { gate: gate.account(&account), adapter, outbox: Notify::new() };
-            (account, line)
+            (account.clone(), Line { gate: gate.account(&account), adapter, outbox: Notify::new() })
         };
         let lines = channels.into_iter().map(line).collect();
         let (conversations, tasks, closing) = Default::default();
-        Self(Arc::new(Shared { gate, agent, lines, conversations, tasks, closing }))
+        let since = gate.clock().now();
+        Self(Arc::new(Shared { gate, agent, lines, conversations, since, tasks, closing }))
     }
 
     /// The gate.
@@ -84,52 +93,59 @@ impl Pipeline {
     }
 
     /// Hands a web hook request to the adapter of the account; its messages are decided and queued before the response
-    /// is returned. 404 for an account that has no adapter, 503 once the pipeline is closing.
+    /// is returned. 404 for an account that has no adapter, 503 once the pipeline is closing. What began is finished,
+    /// also when the platform hangs up and nobody waits for the response.
     pub async fn webhook(
         &self,
         account: &AccountKey,
         request: http::Request<Bytes>,
     ) -> http::Response<Bytes> {
-        // Counted from before the look at `closing`: either the end waits for us, or we see that it has begun.
-        let _counted = self.0.tasks.token();
-        if self.0.closing.is_cancelled() {
-            return Webhook::status(http::StatusCode::SERVICE_UNAVAILABLE).response;
-        }
-        let Some(line) = self.0.lines.get(account) else {
-            return Webhook::status(http::StatusCode::NOT_FOUND).response;
+        let Some(_counted) = self.begin() else {
+            return Webhook::status(StatusCode::SERVICE_UNAVAILABLE).response;
         };
-        let Webhook { response, messages } = line.adapter.webhook(request).await;
-        for message in messages {
-            self.take(message).await;
-        }
-        response
+        let Some(line) = self.0.lines.get(account) else {
+            return Webhook::status(StatusCode::NOT_FOUND).response;
+        };
+        let (this, adapter) = (self.clone(), Arc::clone(&line.adapter));
+        let work = self.0.tasks.spawn(async move {
+            let Webhook { response, messages } = adapter.webhook(request).await;
+            for message in messages {
+                this.take(message).await;
+            }
+            response
+        });
+        work.await.unwrap_or_else(|_| {
+            tracing::error!(%account, "the channel broke down in a web hook");
+            Webhook::status(StatusCode::INTERNAL_SERVER_ERROR).response
+        })
     }
 
     /// Receives, decides, answers, until `shutdown` is cancelled; then receives nothing more, finishes what was let in,
-    /// and returns. What is still to be sent to strangers is kept by the store for the next run.
+    /// and returns. What is still to be sent to strangers is kept by the store for the next run. A pipeline runs once.
     pub async fn run(&self, shutdown: CancellationToken) {
         let mut adapters = JoinSet::new();
         let mut outboxes = JoinSet::new();
-        for account in self.0.lines.keys() {
-            let (this, account, shutdown) = (self.clone(), account.clone(), shutdown.clone());
-            outboxes.spawn(outbox::run(this.clone(), account.clone(), shutdown.clone()));
-            adapters.spawn(async move { this.receive(&account, shutdown).await });
+        for account in self.0.lines.keys().cloned() {
+            let (this, key, until) = (self.clone(), account.clone(), shutdown.clone());
+            let receive = move || receive(this.clone(), key.clone(), until.clone());
+            adapters.spawn(keep_going("the channel", account.clone(), shutdown.clone(), receive));
+            let (this, key, until) = (self.clone(), account.clone(), shutdown.clone());
+            let send = move || outbox::run(this.clone(), key.clone(), until.clone());
+            outboxes.spawn(keep_going("the outbox", account, shutdown.clone(), send));
         }
         shutdown.cancelled().await;
-        join_all(&mut adapters, "a channel").await;
+        while adapters.join_next().await.is_some() {}
         self.0.closing.cancel();
         self.0.tasks.close();
         self.0.tasks.wait().await;
-        join_all(&mut outboxes, "an outbox").await;
+        while outboxes.join_next().await.is_some() {}
     }
 
-    async fn receive(&self, account: &AccountKey, shutdown: CancellationToken) {
-        let Some(line) = self.0.lines.get(account) else { return };
-        match line.adapter.run(self.inbox(), shutdown.clone()).await {
-            Err(error) => tracing::error!(%account, "the channel stopped: {error}"),
-            Ok(()) if !shutdown.is_cancelled() => tracing::warn!(%account, "the channel stopped by itself"),
-            Ok(()) => tracing::debug!(%account, "the channel ended"),
-        }
+    /// Counts something in that the end waits for; `None` when the end has begun.
+    fn begin(&self) -> Option<TaskTrackerToken> {
+        // Counted from before the look at `closing`: either the end waits for us, or we see that it has begun.
+        let counted = self.0.tasks.token();
+        (!self.0.closing.is_cancelled()).then_some(counted)
     }
 
     /// One message: decided, and queued if it was let in.
@@ -159,11 +175,17 @@ impl Inbox {
     /// Hands a message to the gate. Returns when it is decided and, if it was let in, queued for the agent: an adapter
     /// that waits for this before it confirms to its platform loses nothing. While a conversation's queue is full it
     /// waits.
-    pub async fn deliver(&self, message: InboundMessage) {
+    ///
+    /// `false` once the pipeline is closing, and then the message was not looked at: it must not be confirmed. That does
+    /// not happen within an adapter's `run`, whose end the pipeline waits for.
+    pub async fn deliver(&self, message: InboundMessage) -> bool {
         match &self.0 {
-            Destination::Pipeline(pipeline) => pipeline.take(message).await,
-            // A test that collects no more is over.
-            Destination::Collector(sender) => drop(sender.send(message).await),
+            Destination::Pipeline(pipeline) => {
+                let Some(_counted) = pipeline.begin() else { return false };
+                pipeline.take(message).await;
+                true
+            }
+            Destination::Collector(sender) => sender.send(message).await.is_ok(),
         }
     }
 
@@ -177,12 +199,34 @@ impl Inbox {
     }
 }
 
-async fn join_all(tasks: &mut JoinSet<()>, what: &str) {
-    while let Some(ended) = tasks.join_next().await {
-        if let Err(error) = ended {
-            tracing::error!("{what} broke down: {error}");
+async fn receive(pipeline: Pipeline, account: AccountKey, shutdown: CancellationToken) {
+    let Some(line) = pipeline.0.lines.get(&account) else { return };
+    match line.adapter.run(pipeline.inbox(), shutdown.clone()).await {
+        Err(error) => tracing::error!(%account, "the channel stopped: {error}"),
+        Ok(()) if !shutdown.is_cancelled() => tracing::warn!(%account, "the channel stopped by itself"),
+        Ok(()) => tracing::debug!(%account, "the channel ended"),
+    }
+}
+
+/// Runs a part of an account until it ends; one that breaks down begins anew, and takes nothing else down.
+async fn keep_going<F>(what: &str, account: AccountKey, shutdown: CancellationToken, part: impl Fn() -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let mut tries = 0;
+    while AbortOnDropHandle::new(tokio::spawn(part())).await.is_err() {
+        tracing::error!(%account, "{what} broke down, and begins anew");
+        tries += 1;
+        tokio::select! {
+            () = tokio::time::sleep(backoff(tries)) => {}
+            () = shutdown.cancelled() => return,
         }
     }
+}
+
+/// One second, doubled with each try, at most a minute.
+fn backoff(tries: u32) -> Duration {
+    Duration::from_secs(1 << tries.saturating_sub(1).min(6)).min(LONGEST_BACKOFF)
 }
 
 impl fmt::Debug for Pipeline {

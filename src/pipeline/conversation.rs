@@ -1,15 +1,17 @@
 //! Conversations: turns of one sender come one after another, in their order; turns of different ones at the same time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
 use tokio::sync::{Semaphore, mpsc};
+use tokio_util::task::AbortOnDropHandle;
 
-use super::Pipeline;
 use super::split::split;
+use super::{Line, Pipeline, backoff};
 use crate::agent::Turn;
-use crate::channel::{ChannelAdapter, OutboundText, SendError, TextKind};
+use crate::channel::{OutboundText, SendError, TextKind};
 use crate::decision::Permit;
 use crate::message::{AccountKey, InboundMessage, ReplyRoute, SenderId};
 
@@ -22,127 +24,141 @@ const TURNS: usize = 64;
 /// Tries of one answer.
 const TRIES: u32 = 6;
 
-/// The longest wait before another try.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// An answer that may not be tried again for longer than this is lost: the next message waits behind it.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
 /// The conversations that have something to do. One that is idle is not here.
 pub(super) struct Conversations {
-    queues: DashMap<(AccountKey, SenderId), mpsc::Sender<Admitted>>,
+    /// To be found by, not to be kept open by: that is what those do who wait in a queue, or to get into it.
+    queues: DashMap<(AccountKey, SenderId), Option<mpsc::WeakSender<Admitted>>>,
     turns: Semaphore,
+    begun: AtomicU64,
 }
 
 struct Admitted {
     permit: Permit,
     message: InboundMessage,
+    /// The queue is open, and so the conversation goes on, until the last one's turn is over.
+    _queue: mpsc::Sender<Admitted>,
 }
 
 impl Default for Conversations {
     fn default() -> Self {
-        Self { queues: DashMap::new(), turns: Semaphore::new(TURNS) }
+        Self { queues: DashMap::new(), turns: Semaphore::new(TURNS), begun: AtomicU64::new(0) }
     }
 }
 
 impl Conversations {
     /// Queues an admitted message; waits while its conversation is full.
     pub(super) async fn queue(pipeline: &Pipeline, permit: Permit, message: InboundMessage) {
-        let key = (message.account.clone(), message.sender.primary().clone());
-        let queue = pipeline
-            .0
-            .conversations
-            .queues
-            .entry(key.clone())
-            .or_insert_with(|| {
-                let (queue, waiting) = mpsc::channel(QUEUE);
-                pipeline.0.tasks.spawn(converse(pipeline.clone(), key, waiting));
-                queue
-            })
-            // The clone is made while the entry is locked: the conversation does not end while it exists.
-            .clone();
-        if queue.send(Admitted { permit, message }).await.is_err() {
+        let queue = Self::open(pipeline, (message.account.clone(), message.sender.primary().clone()));
+        if queue.send(Admitted { permit, message, _queue: queue.clone() }).await.is_err() {
             tracing::error!("a conversation ended with messages in it");
         }
     }
-}
 
-/// Works off one conversation, and ends when nothing waits in it.
-async fn converse(pipeline: Pipeline, key: (AccountKey, SenderId), mut waiting: mpsc::Receiver<Admitted>) {
-    loop {
-        while let Ok(admitted) = waiting.try_recv() {
-            turn(&pipeline, admitted).await;
-        }
-        let queues = &pipeline.0.conversations.queues;
-        let idle = |queue: &mpsc::Sender<Admitted>| queue.strong_count() == 1 && waiting.is_empty();
-        if queues.remove_if(&key, |_, queue| idle(queue)).is_some() {
-            return;
-        }
-        // Someone holds the queue and is about to put something in.
-        match waiting.recv().await {
-            Some(admitted) => turn(&pipeline, admitted).await,
-            None => return,
-        }
+    /// The queue of a conversation. While its entry is locked it is found open, or begun anew: never are there two.
+    fn open(pipeline: &Pipeline, key: (AccountKey, SenderId)) -> mpsc::Sender<Admitted> {
+        let mut entry = pipeline.0.conversations.queues.entry(key.clone()).or_default();
+        let found = entry.as_ref().and_then(mpsc::WeakSender::upgrade);
+        found.unwrap_or_else(|| {
+            let (queue, waiting) = mpsc::channel(QUEUE);
+            *entry = Some(queue.downgrade());
+            pipeline.0.tasks.spawn(converse(pipeline.clone(), key, waiting));
+            queue
+        })
     }
 }
 
-async fn turn(pipeline: &Pipeline, Admitted { permit, message }: Admitted) {
+/// Works off one conversation, and ends when nobody has its queue any more.
+async fn converse(pipeline: Pipeline, key: (AccountKey, SenderId), mut waiting: mpsc::Receiver<Admitted>) {
+    while let Some(Admitted { permit, message, _queue }) = waiting.recv().await {
+        // A task of its own: an agent or a channel that breaks down costs this turn, and not those behind it.
+        let turn = tokio::spawn(turn(pipeline.clone(), permit, message));
+        if AbortOnDropHandle::new(turn).await.is_err() {
+            tracing::error!(account = %key.0, "the agent or the channel broke down in a turn: there is no answer");
+        }
+    }
+    let is_over = |queue: &Option<mpsc::WeakSender<_>>| queue.as_ref().is_none_or(|q| q.strong_count() == 0);
+    pipeline.0.conversations.queues.remove_if(&key, |_, queue| is_over(queue));
+}
+
+async fn turn(pipeline: Pipeline, permit: Permit, message: InboundMessage) {
     let Some(line) = pipeline.0.lines.get(&message.account) else { return };
-    let Ok(_turn) = pipeline.0.conversations.turns.acquire().await else { return };
+    let Ok(under_way) = pipeline.0.conversations.turns.acquire().await else { return };
     // INVARIANT I9: who was revoked while the message waited does not reach the agent, nor get its answer.
     if !permit.is_current().await {
         tracing::info!(account = %message.account, "a message that waited is dropped: its sender is not in any more");
         return;
     }
-    line.adapter.show_typing(&message.route).await;
     let (account, route) = (message.account.clone(), message.route.clone());
-    let key = message.message_id.clone().unwrap_or_default();
-    let texts =
-        match pipeline.0.agent.respond(Turn::new(permit.clone(), message, Arc::clone(&line.adapter))).await {
-            Ok(texts) => texts,
-            Err(error) => {
-                tracing::error!(%account, "the agent gave no answer: {error}");
+    let mut answer = pipeline.0.agent.respond(Turn::new(permit.clone(), message, Arc::clone(&line.adapter)));
+    let answer = tokio::select! {
+        biased;
+        () = line.adapter.show_typing(&route) => answer.await,
+        answer = &mut answer => answer,
+    };
+    // An answer that can't be delivered keeps nobody else's turn from beginning.
+    drop(under_way);
+    match answer {
+        Ok(texts) => send_answer(&pipeline, line, &permit, &route, &texts).await,
+        Err(error) => tracing::error!(%account, "the agent gave no answer: {error}"),
+    }
+}
+
+async fn send_answer(
+    pipeline: &Pipeline,
+    line: &Line,
+    permit: &Permit,
+    route: &ReplyRoute,
+    texts: &[String],
+) {
+    let account = permit.account();
+    let limit = line.adapter.meta().text_limit;
+    for body in texts.iter().flat_map(|text| split(text, limit)) {
+        // The message's own id would not do: some have none, and some platforms count anew in each conversation.
+        let number = pipeline.0.conversations.begun.fetch_add(1, Ordering::Relaxed);
+        let idempotency_key = format!("{:x}-{number:x}", pipeline.0.since.as_millis());
+        let text = OutboundText { body: body.to_owned(), kind: TextKind::Reply, idempotency_key };
+        match send(line, permit, route, &text).await {
+            Ok(true) => {}
+            Ok(false) => {
+                tracing::info!(%account, "an answer is dropped: its receiver is not in any more");
                 return;
             }
-        };
-    if !permit.is_current().await {
-        tracing::info!(%account, "an answer is dropped: its receiver is not in any more");
-        return;
-    }
-    let limit = line.adapter.meta().text_limit;
-    for (number, body) in texts.iter().flat_map(|text| split(text, limit)).enumerate() {
-        let idempotency_key = format!("{key}:{number}");
-        let text = OutboundText { body: body.to_owned(), kind: TextKind::Reply, idempotency_key };
-        if let Err(error) = send_reply(&*line.adapter, &route, &text).await {
-            tracing::error!(%account, "an answer was lost: {error}");
-            return;
+            Err(error) => {
+                tracing::error!(%account, "an answer was lost: {error}");
+                return;
+            }
         }
     }
 }
 
-/// Sends one part of an answer; tries again where it surely did not arrive, so that nothing arrives twice.
-async fn send_reply(
-    adapter: &dyn ChannelAdapter,
+/// Sends one part of an answer; tries again where it surely did not arrive, so that nothing arrives twice. `false` when
+/// its receiver is not in any more.
+async fn send(
+    line: &Line,
+    permit: &Permit,
     route: &ReplyRoute,
     text: &OutboundText,
-) -> Result<(), SendError> {
+) -> Result<bool, SendError> {
     let mut tries = 1;
-    loop {
-        let error = match adapter.send_text(route, text).await {
-            Ok(()) => return Ok(()),
+    // INVARIANT I9: asked before every try, since waits lie between them.
+    while permit.is_current().await {
+        let error = match line.adapter.send_text(route, text).await {
+            Ok(()) => return Ok(true),
             Err(error) => error,
         };
         let wait = match &error {
             SendError::Failed { retry_after, .. } => retry_after.unwrap_or_else(|| backoff(tries)),
-            SendError::Unknown { .. } if adapter.meta().idempotent_sends => backoff(tries),
+            SendError::Unknown { .. } if line.adapter.meta().idempotent_sends => backoff(tries),
             SendError::Unknown { .. } | SendError::Impossible { .. } => return Err(error),
         };
-        if tries == TRIES {
+        if tries == TRIES || wait > LONGEST_WAIT {
             return Err(error);
         }
         tries += 1;
-        tokio::time::sleep(wait.min(LONGEST_WAIT)).await;
+        tokio::time::sleep(wait).await;
     }
-}
-
-/// One second, doubled with each try, at most a minute.
-pub(super) fn backoff(tries: u32) -> Duration {
-    Duration::from_secs(1 << tries.saturating_sub(1).min(6)).min(LONGEST_WAIT)
+    Ok(false)
 }

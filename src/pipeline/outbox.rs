@@ -8,8 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Pipeline;
-use super::conversation::backoff;
+use super::{Pipeline, backoff};
 use crate::channel::{ChannelAdapter, OutboundText, SendError, TextKind};
 use crate::message::{AccountKey, SenderId};
 use crate::pairing::RequestId;
