@@ -41,11 +41,14 @@ struct Shared {
     closing: CancellationToken,
 }
 
-/// One account: its adapter, its gate, and the bell of its outbox.
+/// One account: its adapter, its gate, and the bells of its outbox.
 struct Line {
     adapter: Arc<dyn ChannelAdapter>,
     gate: AccountHandle,
-    outbox: Notify,
+    /// There is a code to be sent.
+    knocked: Notify,
+    /// What waits to be sent is worth a try now.
+    reachable: Notify,
 }
 
 /// The longest wait of our own before another try.
@@ -67,7 +70,8 @@ impl Pipeline {
     pub fn new(gate: DmGate, agent: Arc<dyn Agent>, channels: Vec<Arc<dyn ChannelAdapter>>) -> Self {
         let line = |adapter: Arc<dyn ChannelAdapter>| {
             let account = adapter.meta().account.clone();
-            (account.clone(), Line { gate: gate.account(&account), adapter, outbox: Notify::new() })
+            let (knocked, reachable) = Default::default();
+            (account.clone(), Line { gate: gate.account(&account), adapter, knocked, reachable })
         };
         let lines = channels.into_iter().map(line).collect();
         let (conversations, tasks, closing) = Default::default();
@@ -158,7 +162,7 @@ impl Pipeline {
             // INVARIANT I1: the agent's queue takes a permit, and only the gate makes one.
             Decision::Admit(permit) => Conversations::queue(self, permit, message).await,
             // The request is on disk with the way to its sender: the outbox takes it from there.
-            Decision::Challenge(_) => line.outbox.notify_one(),
+            Decision::Challenge(_) => line.knocked.notify_one(),
             Decision::Ignore(_) | Decision::Unavailable(_) => {}
         }
     }
@@ -194,7 +198,7 @@ impl Inbox {
         if let Destination::Pipeline(pipeline) = &self.0
             && let Some(line) = pipeline.0.lines.get(account)
         {
-            line.outbox.notify_one();
+            line.reachable.notify_one();
         }
     }
 }

@@ -3,17 +3,19 @@
 //! What is to be sent is in the store, so a restart loses nothing; here is only when to try next.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Pipeline, backoff};
 use crate::channel::{ChannelAdapter, OutboundText, SendError, TextKind};
-use crate::message::{AccountKey, SenderId};
-use crate::pairing::RequestId;
+use crate::message::{AccountKey, ReplyRoute, SenderId};
 use crate::pairing::record::{Send, SendKind, SendStep};
-use crate::store::{Loaded, StoreError};
+use crate::pairing::{ChannelState, RequestId};
+use crate::policy::HOUR;
+use crate::store::{Snapshot, StoreError};
 
 /// What an approved sender reads.
 const NOTICE: &str = "✅ The owner let you in. Write again, and you will be answered.";
@@ -24,164 +26,209 @@ const UNKNOWN_TRIES: u32 = 2;
 /// Tries of a notice: unlike a code it does not expire.
 const NOTICE_TRIES: u32 = 30;
 
-type Key = (RequestId, SendKind);
+/// How long a store that is in trouble is left alone.
+const TROUBLE: Duration = Duration::from_secs(5);
+
+/// One account's outbox at work.
+struct Outbox {
+    pipeline: Pipeline,
+    account: AccountKey,
+    shutdown: CancellationToken,
+    plans: HashMap<(RequestId, SendKind), Plan>,
+    tries: JoinSet<Tried>,
+}
 
 /// When a text is tried next.
 struct Plan {
-    tries: u32,
+    /// Tries that ended, and did not end well.
+    failed: u32,
     next: Instant,
-    /// A try is under way.
-    busy: bool,
+    under_way: Option<Id>,
 }
 
-/// What a try came to: `None` when the text needs no other.
-type Tried = (Key, Option<std::time::Duration>);
+/// What a try came to: when another is needed, if it is.
+type Tried = Result<Option<Duration>, StoreError>;
+
+/// A text that is to be sent; without one it is not wanted any more.
+struct Due {
+    send: Send,
+    text: Option<OutboundText>,
+}
 
 /// Sends what is to be sent on one account until `shutdown`; tries under way are waited for.
 pub(super) async fn run(pipeline: Pipeline, account: AccountKey, shutdown: CancellationToken) {
-    let Some(line) = pipeline.0.lines.get(&account) else { return };
-    let store = pipeline.0.gate.store();
-    let mut plans: HashMap<Key, Plan> = HashMap::new();
-    let mut tries: JoinSet<Tried> = JoinSet::new();
-    while !shutdown.is_cancelled() {
-        let loaded = store.load(&account).await;
-        start_due(&pipeline, &account, &loaded, &mut plans, &mut tries);
-        let next = plans.values().filter(|plan| !plan.busy).map(|plan| plan.next).min();
-        let due = async {
-            match next {
-                Some(next) => tokio::time::sleep_until(next).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = shutdown.cancelled() => {}
-            Some(Ok((key, wait))) = tries.join_next() => ended(&mut plans, &key, wait),
-            () = due => {}
-            () = store.changed(&account, loaded.revision) => {}
-            () = line.outbox.notified() => {
-                // A sender knocked, or can be reached again.
-                plans.values_mut().for_each(|plan| plan.next = Instant::now());
-            }
-        }
-    }
-    while tries.join_next().await.is_some() {}
+    let (plans, tries) = Default::default();
+    Outbox { pipeline, account, shutdown, plans, tries }.run().await;
 }
 
-/// Starts a try of each text that is due; forgets texts that are not to be sent any more.
-fn start_due(
-    pipeline: &Pipeline,
-    account: &AccountKey,
-    loaded: &Loaded,
-    plans: &mut HashMap<Key, Plan>,
-    tries: &mut JoinSet<Tried>,
-) {
-    // Trouble with the files is told by the gate; what is to be sent waits.
-    let Ok(state) = &loaded.snapshot.pending else { return };
-    let now = pipeline.0.gate.clock().now();
-    let texts: Vec<(Send, OutboundText)> = state
-        .record
-        .sends
-        .iter()
-        .filter(|send| send.account == account.account().as_str())
-        .filter_map(|send| {
-            let (body, kind) = match send.what {
-                SendKind::Notice => (NOTICE.to_owned(), TextKind::Notice),
+impl Outbox {
+    async fn run(mut self) {
+        let (pipeline, account, shutdown) =
+            (self.pipeline.clone(), self.account.clone(), self.shutdown.clone());
+        let Some(line) = pipeline.0.lines.get(&account) else { return };
+        let store = pipeline.0.gate.store();
+        while !shutdown.is_cancelled() {
+            let loaded = store.load(&account).await;
+            let next = self.start_due(&loaded.snapshot);
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                Some(ended) = self.tries.join_next_with_id() => self.ended(ended),
+                () = sleep_until(next) => {}
+                () = store.changed(&account, loaded.revision) => {}
+                () = line.knocked.notified() => {}
+                () = line.reachable.notified() => {
+                    self.plans.values_mut().for_each(|plan| plan.next = Instant::now());
+                }
+            }
+        }
+        while self.tries.join_next().await.is_some() {}
+    }
+
+    /// Starts a try of each text that is due, and forgets texts that are not to be sent any more. Says when to look
+    /// again.
+    fn start_due(&mut self, snapshot: &Snapshot) -> Option<Instant> {
+        // Trouble with the files is told by the gate; what is to be sent waits.
+        let Ok(state) = &snapshot.pending else { return Some(Instant::now() + TROUBLE) };
+        let due: Vec<Due> = self.due(state, snapshot).collect();
+        self.plans.retain(|key, plan| plan.under_way.is_some() || due.iter().any(|due| due.key() == *key));
+        for due in due {
+            let fresh = Plan { failed: 0, next: Instant::now(), under_way: None };
+            let plan = self.plans.entry(due.key()).or_insert(fresh);
+            if plan.under_way.is_none() && plan.next <= Instant::now() {
+                let (pipeline, account) = (self.pipeline.clone(), self.account.clone());
+                let try_once = try_once(pipeline, account, due, plan.failed + 1, self.shutdown.clone());
+                plan.under_way = Some(self.tries.spawn(try_once).id());
+            }
+        }
+        self.plans.values().filter(|plan| plan.under_way.is_none()).map(|plan| plan.next).min()
+    }
+
+    /// What is to be sent on this account, as the texts read now.
+    fn due<'a>(&'a self, state: &'a ChannelState, snapshot: &'a Snapshot) -> impl Iterator<Item = Due> + 'a {
+        let now = self.pipeline.0.gate.clock().now();
+        let of_account = |send: &&Send| send.account == self.account.account().as_str();
+        state.record.sends.iter().filter(of_account).filter_map(move |send| {
+            let body = match send.what {
                 SendKind::Challenge => {
                     let waits = |r: &&crate::pairing::Request| r.request == send.request && r.is_live(now);
-                    let request = state.requests.iter().find(waits)?;
-                    (pipeline.0.gate.reply_for(account, request), TextKind::Challenge)
+                    Some(self.pipeline.0.gate.reply_for(&self.account, state.requests.iter().find(waits)?))
+                }
+                SendKind::Notice => {
+                    // Where the list can't be read, it is not known whether the notice is still true.
+                    let allowed = snapshot.allowed.as_ref().ok()?;
+                    let is_in = SenderId::from_record(&send.to).is_some_and(|id| allowed.contains(&id));
+                    is_in.then(|| NOTICE.to_owned())
                 }
             };
+            let kind = match send.what {
+                SendKind::Challenge => TextKind::Challenge,
+                SendKind::Notice => TextKind::Notice,
+            };
             let idempotency_key = format!("{}:{kind:?}", send.request);
-            Some((send.clone(), OutboundText { body, kind, idempotency_key }))
+            let text = body.map(|body| OutboundText { body, kind, idempotency_key });
+            Some(Due { send: send.clone(), text })
         })
-        .collect();
-    plans.retain(|key, plan| {
-        plan.busy || texts.iter().any(|(send, _)| send.request == key.0 && send.what == key.1)
-    });
-    for (send, text) in texts {
-        let key = (send.request.clone(), send.what);
-        let plan = plans.entry(key).or_insert_with(|| Plan { tries: 0, next: Instant::now(), busy: false });
-        if !plan.busy && plan.next <= Instant::now() {
-            plan.busy = true;
-            plan.tries += 1;
-            tries.spawn(attempt(pipeline.clone(), account.clone(), send, text, plan.tries));
-        }
+    }
+
+    fn ended(&mut self, ended: Result<(Id, Tried), JoinError>) {
+        let (id, tried) = match ended {
+            Ok((id, tried)) => (id, Some(tried)),
+            Err(error) => (error.id(), None),
+        };
+        let Some((key, plan)) = self.plans.iter_mut().find(|(_, plan)| plan.under_way == Some(id)) else {
+            return;
+        };
+        plan.under_way = None;
+        let account = &self.account;
+        let wait = match tried {
+            Some(Ok(None)) => {
+                let key = key.clone();
+                self.plans.remove(&key);
+                return;
+            }
+            Some(Ok(Some(wait))) => {
+                plan.failed += 1;
+                wait
+            }
+            Some(Err(error)) => {
+                tracing::error!(%account, "a text waits: {error}");
+                TROUBLE
+            }
+            // The record says that a try began, and not what became of it.
+            None => {
+                tracing::error!(%account, request = %key.0, "the channel broke down while it sent a text");
+                plan.failed += 1;
+                backoff(plan.failed)
+            }
+        };
+        // A code does not live longer than an hour; a platform may ask for eternity.
+        plan.next = Instant::now() + wait.min(24 * HOUR);
     }
 }
 
-fn ended(plans: &mut HashMap<Key, Plan>, key: &Key, wait: Option<std::time::Duration>) {
-    match (wait, plans.get_mut(key)) {
-        (Some(wait), Some(plan)) => {
-            plan.busy = false;
-            plan.next = Instant::now() + wait;
-        }
-        _ => drop(plans.remove(key)),
+impl Due {
+    fn key(&self) -> (RequestId, SendKind) {
+        (self.send.request.clone(), self.send.what)
     }
-}
-
-async fn attempt(
-    pipeline: Pipeline,
-    account: AccountKey,
-    send: Send,
-    text: OutboundText,
-    tries: u32,
-) -> Tried {
-    let key = (send.request.clone(), send.what);
-    let wait = match try_once(&pipeline, &account, &send, &text, tries).await {
-        Ok(wait) => wait,
-        Err(error) => {
-            tracing::error!(%account, "a text waits: {error}");
-            Some(backoff(tries))
-        }
-    };
-    (key, wait)
 }
 
 /// One try, noted before and after. Returns when to try again.
 // INVARIANT I6: the same code, until one try succeeded or the code expired; a try whose outcome is unknown at most once
 // more, unless the platform drops the second; nothing after a known success.
 async fn try_once(
-    pipeline: &Pipeline,
-    account: &AccountKey,
-    send: &Send,
-    text: &OutboundText,
-    tries: u32,
-) -> Result<Option<std::time::Duration>, StoreError> {
-    let Some(line) = pipeline.0.lines.get(account) else { return Ok(None) };
-    let note = |step| pipeline.0.gate.store().sending(account, &send.request, send.what, step);
+    pipeline: Pipeline,
+    account: AccountKey,
+    Due { send, text }: Due,
+    number: u32,
+    shutdown: CancellationToken,
+) -> Tried {
+    let Some(line) = pipeline.0.lines.get(&account) else { return Ok(None) };
+    let note = |step| pipeline.0.gate.store().sending(&account, &send.request, send.what, step);
     let Some(begun) = note(SendStep::Try).await? else {
         // Decided, expired or sent meanwhile.
         return Ok(None);
     };
-    let idempotent = line.adapter.meta().idempotent_sends;
-    let is_hopeless = (begun.unknown >= UNKNOWN_TRIES && !idempotent)
-        || (send.what == SendKind::Notice && tries > NOTICE_TRIES);
+    let is_hopeless = (begun.unknown >= UNKNOWN_TRIES && !line.adapter.meta().idempotent_sends)
+        || (send.what == SendKind::Notice && number > NOTICE_TRIES);
     let route = send.route.clone().or_else(|| route_of(&*line.adapter, &send.to));
-    let (Some(route), false) = (route, is_hopeless) else {
+    let (Some(route), Some(text), false) = (route, text, is_hopeless) else {
         tracing::warn!(%account, request = %send.request, "a text is given up");
         note(SendStep::GivenUp).await?;
         return Ok(None);
     };
-    let (step, wait) = match line.adapter.send_text(&route, text).await {
+    let (step, wait) = match line.adapter.send_text(&route, &text).await {
         Ok(()) => (SendStep::Sent, None),
         Err(SendError::Failed { reason, retry_after }) => {
             tracing::warn!(%account, request = %send.request, "a text was not sent and is tried again: {reason}");
-            (SendStep::Failed, Some(retry_after.unwrap_or_else(|| backoff(tries))))
+            (SendStep::Failed, Some(retry_after.unwrap_or_else(|| backoff(number))))
         }
         Err(SendError::Unknown { reason }) => {
             tracing::warn!(%account, request = %send.request, "a text may not have arrived: {reason}");
-            (SendStep::Unknown, Some(backoff(tries)))
+            (SendStep::Unknown, Some(backoff(number)))
         }
         Err(SendError::Impossible { reason }) => {
             tracing::warn!(%account, request = %send.request, "a text can't be sent: {reason}");
             (SendStep::GivenUp, None)
         }
     };
-    note(step).await?;
+    // What became of the try is known here only, until it is noted: another one before that could be one too many.
+    while let Err(error) = note(step).await {
+        tracing::error!(%account, request = %send.request, "what became of a text is not noted yet: {error}");
+        tokio::select! {
+            () = tokio::time::sleep(TROUBLE) => {}
+            () = shutdown.cancelled() => return Err(error),
+        }
+    }
     Ok(wait)
 }
 
-fn route_of(adapter: &dyn ChannelAdapter, to: &str) -> Option<crate::message::ReplyRoute> {
+fn route_of(adapter: &dyn ChannelAdapter, to: &str) -> Option<ReplyRoute> {
     adapter.route_to(&SenderId::from_record(to)?)
+}
+
+async fn sleep_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
 }
