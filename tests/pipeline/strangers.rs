@@ -1,0 +1,57 @@
+//! A flood of strangers costs nothing that stays.
+
+use allocation_counter::{AllocationInfo, measure};
+use dmgate::{InboundMessage, MockAgent};
+use tokio::runtime::Builder;
+
+use crate::support::{Ground, HOUR, adapter, message};
+
+const FLOOD: usize = 100_000;
+
+fn stranger(number: usize) -> InboundMessage {
+    message(&(1_000 + number).to_string(), "hi")
+}
+
+/// What stays of `deliveries` of distinct strangers, with all slots taken: bytes on the heap, and tasks.
+fn flood(deliveries: usize) -> (AllocationInfo, usize) {
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let ground = Ground::new();
+    let (adapter, mut sends) = adapter(vec![]);
+    let running = runtime.block_on(async {
+        let running = ground.run(adapter, MockAgent::new());
+        for id in ["1", "2", "3"] {
+            running.inbox.deliver(message(id, "hi")).await;
+        }
+        for _ in 0..3 {
+            sends.next().await;
+        }
+        // The first look after the codes went out reads the state anew.
+        sends.silence(HOUR).await;
+        running.inbox.deliver(message("4", "hi")).await;
+        running
+    });
+    let tasks = || runtime.metrics().num_alive_tasks();
+    let before = tasks();
+    let allocated = measure(|| {
+        runtime.block_on(async {
+            for number in 0..deliveries {
+                running.inbox.deliver(stranger(number)).await;
+                assert_eq!(tasks(), before, "a task for a stranger");
+            }
+        });
+    });
+    runtime.block_on(running.stop());
+    (allocated, sends.so_far().len())
+}
+
+#[test]
+fn i11_refused_strangers_leave_nothing_in_memory() {
+    for deliveries in [100, FLOOD] {
+        let (allocated, sent) = flood(deliveries);
+        assert_eq!(sent, 0);
+        assert_eq!((allocated.count_current, allocated.bytes_current), (0, 0), "{deliveries} strangers");
+        // All that was allocated are the messages themselves, which the test makes.
+        let messages = measure(|| (0..deliveries).for_each(|number| drop(stranger(number))));
+        assert_eq!(allocated.count_total, messages.count_total);
+    }
+}
