@@ -139,7 +139,9 @@ fn headers(section: &mut Section<'_>) -> Result<Vec<(String, Secret)>, ConfigErr
         if !headers.iter().any(|(known, _)| known == name)
             && let Some(secret) = below.secret(name)?
         {
-            headers.push((name.to_owned(), secret));
+            // The name of a variable can't hold the `-` that most headers have.
+            let name = if secret.origin.is_environment() { name.replace('_', "-") } else { name.to_owned() };
+            headers.push((name, secret));
         }
     }
     below.finish()?;

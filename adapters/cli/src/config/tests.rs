@@ -31,6 +31,35 @@ fn key(text: &str) -> AccountKey {
     AccountKey::parse(channel, account).unwrap()
 }
 
+/// The example of the surface.
+const EXAMPLE: &str = r#"
+[agent]
+kind = "http"
+url  = "http://127.0.0.1:9000/messages"
+[limits]
+pending_max   = 3
+pending_scope = "channel"
+code_ttl      = "1h"
+max_backlog   = "5m"
+freshness     = "exact"
+[gateway]
+listen     = "127.0.0.1:18790"
+public_url = "https://gate.example.org"
+token_file = "/run/secrets/gateway"
+[owner]
+allow_from = ["telegram:default:123456789"]
+[channels.telegram]
+dm_policy  = "pairing"
+allow_from = ["123456789"]
+token_file = "/run/secrets/telegram"
+[channels.telegram.accounts.work]
+token_env = "TG_WORK"
+dm_policy = "allowlist"
+allow_from = ["987654321"]
+[reply]
+text = "{code} {id_label} {sender} {approve_command} {minutes}"
+"#;
+
 #[test]
 fn nothing_at_all_is_a_configuration() {
     let config = read("").unwrap();
@@ -43,36 +72,7 @@ fn nothing_at_all_is_a_configuration() {
 
 #[test]
 fn the_example_of_the_surface_is_read() {
-    let config = read(
-        r#"
-        [agent]
-        kind = "http"
-        url  = "http://127.0.0.1:9000/messages"
-        [limits]
-        pending_max   = 3
-        pending_scope = "channel"
-        code_ttl      = "1h"
-        max_backlog   = "5m"
-        freshness     = "exact"
-        [gateway]
-        listen     = "127.0.0.1:18790"
-        public_url = "https://gate.example.org"
-        token_file = "/run/secrets/gateway"
-        [owner]
-        allow_from = ["telegram:default:123456789"]
-        [channels.telegram]
-        dm_policy  = "pairing"
-        allow_from = ["123456789"]
-        token_file = "/run/secrets/telegram"
-        [channels.telegram.accounts.work]
-        token_env = "TG_WORK"
-        dm_policy = "allowlist"
-        allow_from = ["987654321"]
-        [reply]
-        text = "{code} {id_label} {sender} {approve_command} {minutes}"
-        "#,
-    )
-    .unwrap();
+    let config = read(EXAMPLE).unwrap();
     assert!(matches!(config.agent.kind, AgentKind::Http(_)));
     let work = config.policy_of(&key("telegram:work"));
     assert_eq!((work.dm(), work.allow_from().len()), (DmPolicy::Allowlist, 1));
@@ -282,6 +282,10 @@ fn an_agent_is_of_one_kind() {
         read("[agent]\nkind = 'http'\nurl = 'http://x'\nheaders = { x_key_env = 'K', accept = 'y' }")
             .unwrap();
     assert_eq!(headers.agent.secrets().count(), 2);
+    let variable = [("DMGATE_AGENT__HEADERS__X_KEY", "k")];
+    let config = read_with("[agent]\nkind = 'http'\nurl = 'http://x'", &variable).unwrap();
+    let AgentKind::Http(http) = config.agent.kind else { panic!("not http") };
+    assert_eq!(http.headers[0].0, "x-key");
 }
 
 #[test]
@@ -387,4 +391,17 @@ fn a_pairing_message_holds_its_code() {
     assert!(error("[reply]\ntext = 'hello'").contains("must hold {code}"));
     assert!(error("[reply]\ntext = '{code} {cod}'").contains("`{cod}` is not known"));
     assert!(error("[reply]\ntext = ''").contains("must not be empty"));
+}
+
+#[test]
+fn a_file_that_is_cut_or_flipped_is_read_or_refused_in_one_line() {
+    for cut in 0..EXAMPLE.len() {
+        let flipped: String =
+            EXAMPLE.char_indices().map(|(at, c)| if at == cut { '\u{7f}' } else { c }).collect();
+        for text in [&EXAMPLE[..cut], &flipped] {
+            if let Err(said) = read(text) {
+                assert!(!said.contains('\n') && !said.is_empty(), "{said}");
+            }
+        }
+    }
 }

@@ -20,7 +20,7 @@ pub(super) const REJECT_EXAMPLES: &str = "Examples:
 /// Which request.
 #[derive(Args, Debug)]
 struct Which {
-    /// The code, with the channel before it if you like: [CHANNEL] CODE
+    /// The code; the channel may stand before it
     #[arg(value_name = "CODE")]
     words: Vec<String>,
     /// The sender, in place of the code
