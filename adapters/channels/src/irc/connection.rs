@@ -81,7 +81,8 @@ impl Irc {
         let guard = stop.drop_guard();
         let deliver = async |inbound| match inbound {
             Inbound::Ready => inbox.reachable(self.shared.account()),
-            Inbound::Message(message) => inbox.deliver(message).await,
+            // Within a run nothing is refused, and IRC has nothing to confirm.
+            Inbound::Message(message) => drop(inbox.deliver(message).await),
         };
         loop {
             tokio::select! {
