@@ -4,10 +4,8 @@ mod channels;
 pub(crate) mod instance;
 mod listen;
 mod reload;
-mod status;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use dmgate::store::FileStore;
 use dmgate::{DmGate, Pipeline, World};
@@ -15,21 +13,16 @@ use dmgate_gateway::Gateway;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use self::channels::Channels;
 use self::instance::Instance;
-use self::status::Statuses;
 use crate::agent::Hired;
 use crate::config::Config;
 use crate::config::agent::AgentKind;
 use crate::context::{self, Context};
 use crate::failure::Failure;
 use crate::log::{Format, Level, Log};
-
-/// How often the channels are asked how they are.
-const LOOK: Duration = Duration::from_millis(500);
 
 /// Runs until a signal ends it.
 pub(crate) fn run(context: &mut Context) -> Result<ExitCode, Failure> {
@@ -74,12 +67,9 @@ async fn serve(
         tokio::spawn(gateway.serve(listener, unplug.clone()))
     });
     let mut running = tokio::spawn({
-        let (pipeline, shutdown) = (pipeline.clone(), shutdown.clone());
+        let shutdown = shutdown.clone();
         async move { pipeline.run(shutdown).await }
     });
-    let mut statuses = Statuses::default();
-    let mut look = tokio::time::interval(LOOK);
-    look.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tokio::select! {
             told = signals.next() => {
@@ -94,7 +84,6 @@ async fn serve(
                 tracing::info!("ending; a second signal ends at once");
                 shutdown.cancel();
             }
-            _ = look.tick() => statuses.report(pipeline.channels()),
             ended = &mut running => {
                 if let Err(error) = ended {
                     return Err(Failure::refused(format!("the gate broke: {error}")));

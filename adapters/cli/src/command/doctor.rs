@@ -51,7 +51,7 @@ impl Doctor {
             Ok(config) => findings.extend(look_at_config(config, context)),
             Err(failure) => findings.push(finding(
                 Level::Error,
-                &context.sources.path.display(),
+                &"configuration",
                 failure.message(),
                 "mend the configuration; a running `dmgate run` keeps the one it has",
             )),

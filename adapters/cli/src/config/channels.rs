@@ -7,7 +7,7 @@ use dmgate_channels::options::{OptionKind, OptionSpec};
 
 use super::error::{ConfigError, nearest};
 use super::node::Origin;
-use super::section::{Section, Written};
+use super::section::{Section, Written, quoted};
 use super::{limits, secret::Secret};
 use crate::catalog;
 
@@ -199,6 +199,8 @@ fn read_option(section: &mut Section<'_>, option: &OptionSpec) -> Result<Option<
     if !section.has(option.name) {
         section.know(&[option.name]);
         if let Some(default) = (option.default)() {
+            let is_text = matches!(option.kind, OptionKind::String | OptionKind::OneOf(_));
+            let default = if is_text { quoted(&default) } else { default };
             section.show(option.name, default, &Origin::Default);
         }
         return Ok(None);

@@ -102,7 +102,7 @@ fn it_says_where_to_look_and_ends_cleanly() {
 fn there_is_one_per_state_directory() {
     let place = Place::with_config(ANYWHERE);
     let mut running = Running::start(&place, &[], &[]);
-    running.logged("ready");
+    running.logged("listening");
     let said = place.fails(3, "run");
     assert!(said.contains(&format!("pid {}", running.child.id())), "{said}");
     assert!(place.run(&["doctor"]).out.contains(&format!("is running, pid {}", running.child.id())));
@@ -111,7 +111,7 @@ fn there_is_one_per_state_directory() {
     let (status, _) = running.ended();
     assert_eq!(status.code(), None);
     let mut next = Running::start(&place, &[], &[]);
-    next.logged("ready");
+    next.logged("listening");
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_taken_port_is_named_with_the_way_out() {
 fn a_hang_up_reads_the_configuration_again() {
     let place = Place::with_config(ANYWHERE);
     let mut running = Running::start(&place, &["--log-format", "json"], &[]);
-    running.logged("ready");
+    running.logged("listening");
 
     place.configure(&format!("{ANYWHERE}[chanels.telegram]\n"));
     running.signal(Signal::HUP);
