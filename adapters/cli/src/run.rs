@@ -6,6 +6,7 @@ mod listen;
 mod reload;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use dmgate::store::FileStore;
 use dmgate::{DmGate, Pipeline, World};
@@ -33,8 +34,8 @@ pub(crate) fn run(context: &mut Context) -> Result<ExitCode, Failure> {
     let runtime =
         Runtime::new().map_err(|error| Failure::refused(format!("the program can't start: {error}")))?;
     let code = runtime.block_on(serve(context, config, &log, store));
-    // Nothing is waited for: what had to end has ended, or a second signal said that it shall not.
-    runtime.shutdown_background();
+    // What had to end has ended, or a second signal said that it shall not; the agent's program is killed with its task.
+    runtime.shutdown_timeout(Duration::from_millis(200));
     code
 }
 
@@ -45,12 +46,12 @@ async fn serve(
     store: FileStore,
 ) -> Result<ExitCode, Failure> {
     let mut signals = Signals::new()?;
-    let hired = Hired::new(&config.agent)?;
     if let Some(token) = &config.gateway.token {
         token.reveal()?;
     }
     let listener = listen::listen(&config, context).await?;
     let channels = Channels::connect(&config)?;
+    let hired = Hired::new(&config.agent)?;
     let gate = gate(&config, store);
     let pipeline = Pipeline::new(gate.clone(), hired.agent.clone(), channels.adapters);
     announce(context, &config, listener.as_ref());

@@ -156,14 +156,17 @@ fn a_hang_up_reads_the_configuration_again() {
 fn a_second_signal_ends_it_at_once() {
     // An agent whose program does not end when its input does.
     let place = Place::with_config(&format!(
-        "{ANYWHERE}[agent]\nkind = 'command'\ncommand = ['sh', '-c', 'echo here >&2; exec sleep 1000']\n"
+        "{ANYWHERE}[agent]\nkind = 'command'\ncommand = ['sh', '-c', 'echo $$ is here >&2; exec sleep 1000']\n"
     ));
     let mut running = Running::start(&place, &[], &[]);
-    running.logged("agent: here");
+    let line = running.logged(" is here");
+    let pid = line.split("agent: ").nth(1).unwrap().split(' ').next().unwrap();
     running.signal(Signal::TERM);
     running.logged("ending");
     running.signal(Signal::TERM);
     assert_eq!(running.ended().0.code(), Some(1));
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    assert!(stat.is_empty() || stat.contains(") Z "), "the agent's program went with it: {stat}");
 }
 
 #[test]

@@ -92,13 +92,17 @@ impl Child {
 
     /// Kills it, with everything it started.
     pub(super) async fn kill(&mut self) {
+        self.kill_group();
+        let _ = self.process.kill().await;
+    }
+
+    fn kill_group(&self) {
         #[cfg(unix)]
         if let Some(group) = self.process.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()))
         {
             // It fails if everyone is gone.
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
-        let _ = self.process.kill().await;
     }
 
     /// How it died; it has closed its pipes, so it does so soon or is killed.
@@ -108,6 +112,12 @@ impl Child {
             Ok(Err(error)) => format!("is lost: {error}"),
             Err(_) => "closed its output".to_owned(),
         }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.kill_group();
     }
 }
 
