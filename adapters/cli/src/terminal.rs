@@ -41,9 +41,11 @@ impl Terminal {
     /// One line about trouble.
     pub(crate) fn trouble(&mut self, text: impl Display) {
         self.flush();
-        let line: Vec<String> = text.to_string().lines().map(str::to_owned).collect();
+        // What was typed may be repeated in it.
+        let line: String =
+            text.to_string().chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
         // Nobody is left to be told if this fails.
-        let _ = writeln!(self.err, "dmgate: {}", line.join(" "));
+        let _ = writeln!(self.err, "dmgate: {line}");
     }
 
     /// Hands over everything that was written. Whether it arrived.

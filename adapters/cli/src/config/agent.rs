@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::error::ConfigError;
-use super::gateway::is_url;
 use super::secret::Secret;
 use super::section::Section;
 
@@ -155,4 +154,14 @@ fn command(section: &mut Section<'_>) -> Result<Vec<String>, ConfigError> {
         return Err(ConfigError::at(section.origin(), what));
     }
     Ok(command)
+}
+
+/// Whether a text is an `http` or `https` address without user and password.
+fn is_url(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let Some(rest) = rest else { return false };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    !host.is_empty()
+        && !host.contains('@')
+        && !text.contains(|letter: char| letter.is_whitespace() || letter.is_control())
 }

@@ -9,7 +9,7 @@ use super::error::{ConfigError, nearest};
 use super::node::Origin;
 use super::section::{Section, Written, quoted};
 use super::{limits, secret::Secret};
-use crate::catalog;
+use crate::catalog::{self, WEBCHAT};
 
 /// A configured channel.
 #[derive(Clone, Debug)]
@@ -133,6 +133,9 @@ fn read_channel(
     let default = read_account(section, AccountId::default_account(), &inherited, only_inherited)?;
     if !only_inherited {
         accounts.insert(0, default);
+    }
+    if let (true, [_, second, ..]) = (id.as_str() == WEBCHAT, accounts.as_slice()) {
+        return Err(ConfigError::at(&second.origin, "the web chat has one page and so one account"));
     }
     let inherited =
         AccountPolicy::with_limits(dm, limits).map_err(|error| ConfigError::general(error.to_string()))?;

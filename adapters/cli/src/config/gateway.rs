@@ -55,13 +55,3 @@ pub(crate) fn read(mut section: Section<'_>) -> Result<GatewaySettings, ConfigEr
     let is_chosen = listen.origin != Origin::Default;
     Ok(GatewaySettings { listen: address, is_chosen, public_url, token })
 }
-
-/// Whether a text is an `http` or `https` address without user and password.
-pub(crate) fn is_url(text: &str) -> bool {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let Some(rest) = rest else { return false };
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    !host.is_empty()
-        && !host.contains('@')
-        && !text.contains(|letter: char| letter.is_whitespace() || letter.is_control())
-}

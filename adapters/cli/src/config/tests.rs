@@ -372,6 +372,15 @@ fn a_channel_of_ones_own_is_named_so() {
 }
 
 #[test]
+fn the_web_chat_has_one_account() {
+    let one = read("[channels.webchat.accounts.front]").unwrap();
+    assert_eq!(one.web_chat(), Some(key("webchat:front")));
+    assert!(
+        error("[channels.webchat]\nallow_from = []\n[channels.webchat.accounts.b]").contains("one account")
+    );
+}
+
+#[test]
 fn damage_is_told_in_one_line() {
     for text in [
         "[agent",

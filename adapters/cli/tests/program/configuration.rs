@@ -83,3 +83,14 @@ fn secrets_are_asked_for_by_run_only() {
     let doctor = place.run(&["doctor"]);
     assert!(doctor.out.contains("NOT_SET is not set"), "{}", doctor.out);
 }
+
+#[test]
+fn a_directory_that_openclaw_uses_is_shared() {
+    let place = Place::with_config("");
+    std::fs::write(place.state().join("openclaw.json"), "{}").unwrap();
+    assert!(place.ok("config show").contains("store.shared_with_openclaw = true"));
+    place.configure("[limits]\npending_max = 5");
+    assert!(place.fails(2, "pairing list").contains("shared with OpenClaw"));
+    place.configure("[limits]\npending_max = 5\n[store]\nshared_with_openclaw = false");
+    place.ok("pairing list");
+}

@@ -65,6 +65,7 @@ fn wrong_usage_is_one_line() {
     ] {
         assert!(place.fails(2, line).contains("--help"), "{line}");
     }
+    assert!(!place.fails(2, "\u{1b}[2J").contains('\u{1b}'), "what was typed is not played back");
     assert!(place.fails(2, "pairing lst").contains("'list'"), "the nearest command is named");
     assert!(place.run_with(&["run"], &[("DMGATE_LOG", "loud")]).err.contains("DMGATE_LOG"));
 }
