@@ -1,5 +1,7 @@
 //! The configuration file: TOML into nodes that know their lines.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,11 +26,15 @@ pub(crate) fn read(path: &Path) -> Result<Option<Table>, ConfigError> {
     if !meta.is_file() {
         return Err(trouble(&"is not a file; name the configuration with --config"));
     }
-    if meta.len() > LONGEST {
+    // From here on it is the opened file that is looked at, whatever the path leads to meanwhile.
+    let file = File::open(path).map_err(|error| trouble(&error))?;
+    let meta = file.metadata().map_err(|error| trouble(&error))?;
+    refuse_strangers(path, &meta).map_err(|why| trouble(&why))?;
+    let mut text = String::new();
+    file.take(LONGEST + 1).read_to_string(&mut text).map_err(|error| trouble(&error))?;
+    if text.len() as u64 > LONGEST {
         return Err(trouble(&"is larger than 1 MiB; a configuration is a page or two"));
     }
-    refuse_strangers(path, &meta).map_err(|why| trouble(&why))?;
-    let text = std::fs::read_to_string(path).map_err(|error| trouble(&error))?;
     parse(&text, path).map(Some)
 }
 
