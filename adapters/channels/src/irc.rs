@@ -112,7 +112,7 @@ struct Shared {
     meta: ChannelMeta,
     settings: Settings,
     status: StatusCell,
-    /// Where texts go while we are connected.
+    /// Where texts go while we are connected; closed, or none, while we are not.
     outbox: Mutex<Option<mpsc::Sender<Outgoing>>>,
 }
 
@@ -274,6 +274,7 @@ impl Shared {
 
     /// Whether texts can be sent.
     fn is_open(&self) -> bool {
-        self.outbox.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        let outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
+        outbox.as_ref().is_some_and(|outbox| !outbox.is_closed())
     }
 }

@@ -83,11 +83,11 @@ pub(super) async fn serve(
         }
     };
     let (sender, outbox) = mpsc::channel(WAITING);
-    let open = Open::new(&shared, sender);
+    *shared.outbox.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
     let mut session = Session::new(wire, &shared, inbound, outbox, welcome);
     let end = session.run(&stop).await;
     // First nobody sends any more, then who waits learns what became of it.
-    drop(open);
+    session.outbox.close();
     if let Some(delivery) = session.delivery.take() {
         delivery.give_up("the connection ended");
     }
@@ -321,29 +321,6 @@ impl<'a, S: Stream> Session<'a, S> {
     }
 }
 
-/// Makes a connection the one on which texts go, for as long as it lives.
-struct Open<'a> {
-    shared: &'a Shared,
-    sender: mpsc::Sender<Outgoing>,
-}
-
-impl<'a> Open<'a> {
-    fn new(shared: &'a Shared, sender: mpsc::Sender<Outgoing>) -> Self {
-        *shared.outbox.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender.clone());
-        Self { shared, sender }
-    }
-}
-
-impl Drop for Open<'_> {
-    fn drop(&mut self) {
-        let mut outbox = self.shared.outbox.lock().unwrap_or_else(PoisonError::into_inner);
-        // A later connection may have taken over.
-        if outbox.as_ref().is_some_and(|sender| sender.same_channel(&self.sender)) {
-            *outbox = None;
-        }
-    }
-}
-
 async fn at(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
@@ -353,4 +330,23 @@ async fn at(moment: Option<Instant>) {
 
 fn lost(error: &std::io::Error) -> End {
     End::Lost(format!("the connection broke: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_makes_two_lines_of_one() {
+        let (client, mut server) = tokio::io::duplex(1_024);
+        let (reader, writer) = tokio::io::split(client);
+        let mut wire = Wire { reader: LineReader::new(reader), writer };
+        wire.send("PRIVMSG a :b\r\nQUIT\0\n").await.unwrap();
+        drop(wire);
+        let mut sent = String::new();
+        server.read_to_string(&mut sent).await.unwrap();
+        assert_eq!(sent, "PRIVMSG a :bQUIT\r\n");
+    }
 }

@@ -1,9 +1,14 @@
 //! Texts to Telegram.
 
+use std::time::Duration;
+
 use dmgate::{OutboundText, ReplyRoute, SendError};
 use serde_json::json;
 
 use super::api::{ApiError, BotApi};
+
+/// How long Telegram may take to show that we are writing.
+const TYPING: Duration = Duration::from_secs(3);
 
 /// Sends one text, plain: nothing in it is markup, and links get no preview.
 pub(super) async fn text(api: &BotApi, route: &ReplyRoute, text: &OutboundText) -> Result<(), SendError> {
@@ -18,10 +23,11 @@ pub(super) async fn text(api: &BotApi, route: &ReplyRoute, text: &OutboundText) 
     api.call("sendMessage", &message).await.map(drop).map_err(|error| outcome(&error))
 }
 
-/// Shows that we are writing.
+/// Shows that we are writing; the answer itself does not wait for it for long.
 pub(super) async fn typing(api: &BotApi, route: &ReplyRoute) {
     if let Some(chat) = private_chat(route) {
-        let _ = api.call("sendChatAction", &json!({ "chat_id": chat, "action": "typing" })).await;
+        let action = json!({ "chat_id": chat, "action": "typing" });
+        let _ = tokio::time::timeout(TYPING, api.call("sendChatAction", &action)).await;
     }
 }
 

@@ -133,7 +133,7 @@ pub(super) fn parse(
     if message.conversation == Conversation::Direct {
         message.route = ReplyRoute::new(from.id.to_string());
     }
-    message.sent_at = sent_at(event, body.date);
+    message.sent_at = sent_at(body.date);
     message.message_id = body
         .message_id
         .map(|id| id.to_string())
@@ -181,9 +181,9 @@ fn origin(from: &User, own_id: i64, is_chat: bool) -> Origin {
     }
 }
 
-/// When it was sent. The message under a button is older than the press, which has no stamp.
-fn sent_at(event: EventKind, date: Option<i64>) -> Option<Timestamp> {
-    let seconds = date.filter(|date| event != EventKind::Button && PLAUSIBLE.contains(date))?;
+/// When it was sent. A press of a button has no stamp; the message under it is older.
+fn sent_at(date: Option<i64>) -> Option<Timestamp> {
+    let seconds = date.filter(|date| PLAUSIBLE.contains(date))?;
     Some(Timestamp::from_millis(seconds.saturating_mul(1_000)))
 }
 

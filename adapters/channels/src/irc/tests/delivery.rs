@@ -14,8 +14,12 @@ async fn a_text_goes_to_who_is_proven_to_have_the_nick_and_is_confirmed() {
     for line in ["hello", "you", "there"] {
         assert_eq!(on.peer.line().await, format!("PRIVMSG alice :{line}"));
     }
-    assert!(!sending.is_finished(), "not before the server has confirmed");
-    on.peer.pong().await;
+    let ping = on.peer.line().await;
+    on.peer.say(":irc.test PONG irc.test :dmgate").await;
+    on.peer.say("PING :again").await;
+    assert_eq!(on.peer.line().await, "PONG :again");
+    assert!(!sending.is_finished(), "not before the server has confirmed this very text");
+    on.peer.say(&ping.replace("PING", ":irc.test PONG irc.test")).await;
     sending.await.unwrap().unwrap();
 }
 
@@ -40,10 +44,11 @@ async fn i15_nothing_goes_to_who_has_the_nick_without_the_account() {
     let sending = send(&on.irc, ALICE, "secret");
     assert_eq!(on.peer.line().await, "WHOIS alice");
     on.peer.say(":irc.test 318 botty alice :End").await;
-    on.peer.say(":irc.test 330 botty bob alice :is logged in as").await;
     on.peer.say(":irc.test 311 botty alice al host * :Real").await;
+    on.peer.say(":irc.test 330 botty bob alice :is logged in as").await;
     on.peer.say(":irc.test 318 botty alice :End").await;
-    assert!(matches!(sending.await.unwrap(), Err(SendError::Failed { .. })), "that is bob's account");
+    let outcome = sending.await.unwrap().unwrap_err();
+    assert!(outcome.to_string().contains("is not `account:alice` now"), "that is Bob's account: {outcome}");
     on.shutdown.cancel();
     on.ended.await.unwrap();
     on.irc.keep(None);

@@ -131,6 +131,20 @@ async fn i6_silence_ends_with_the_deadline_and_leaves_it_open() {
 }
 
 #[tokio::test]
+async fn typing_is_shown_and_not_waited_for() {
+    let server = FakeServer::start().await;
+    let bot = bot(&server, |_| {});
+    let ((), call) = tokio::join!(async { bot.show_typing(&route()).await }, async {
+        let call = server.call().await;
+        let seen = (call.method().to_owned(), call.json());
+        (seen, call.stall())
+    });
+    unstall(call.1);
+    assert_eq!(call.0, ("sendChatAction".to_owned(), json!({ "chat_id": 42, "action": "typing" })));
+    bot.show_typing(&ReplyRoute::new("-5")).await;
+}
+
+#[tokio::test]
 async fn polling_goes_on_after_every_kind_of_trouble() {
     let server = FakeServer::start().await;
     let mut running = run(&bot(&server, |_| {}), 8);
@@ -140,10 +154,17 @@ async fn polling_goes_on_after_every_kind_of_trouble() {
     server.call().await.json_answer(500, refusal(500, "Internal Server Error")).await;
     server.call().await.answer(200, "no json").await;
     server.call().await.json_answer(200, ok(json!({}))).await;
+    server.call().await.json_answer(200, ok(json!([]))).await;
+    running.bot.status.reach(|status| *status == ChannelStatus::Ready).await;
     server.call().await.json_answer(200, ok(json!([{ "message": {} }]))).await;
+    running.bot.status.reach(|status| *status != ChannelStatus::Ready).await;
     server.call().await.answer(200, vec![b'['; 17 * 1024 * 1024]).await;
-    server.call().await.answer(302, "").await;
-    drop(server.call().await);
+    let elsewhere =
+        format!("HTTP/1.1 302 X\r\nlocation: {}/elsewhere\r\ncontent-length: 0\r\n\r\n", server.base());
+    server.call().await.raw(&elsewhere, "").await;
+    let call = server.call().await;
+    assert_eq!(call.method(), "getUpdates", "a token goes nowhere else");
+    drop(call);
     let call = server.call().await;
     let told = running.bot.status.get();
     assert!(matches!(&told, ChannelStatus::Connecting(Some(reason)) if !reason.is_empty()), "{told:?}");
@@ -188,7 +209,7 @@ async fn no_error_shows_the_token() {
     errors.push(format!("{:?}", bot.send_text(&route(), &text("hi")).await));
     errors.push(format!("{:?}", bot.api.fetch(&attachment, 10).await));
     for error in errors {
-        assert!(error.contains("Telegram") && !error.contains("t0ken"), "{error}");
+        assert!(error.contains("Telegram") && !error.contains("t0ken") && !error.contains("/bot"), "{error}");
     }
 }
 

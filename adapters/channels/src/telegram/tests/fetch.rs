@@ -43,6 +43,29 @@ async fn a_file_is_fetched_up_to_the_limit_whatever_is_said_of_its_size() {
 }
 
 #[tokio::test]
+async fn what_is_said_to_be_too_large_is_not_fetched_and_what_has_no_length_is_counted() {
+    let server = FakeServer::start().await;
+    let bot = bot(&server, |_| {});
+    let file = attachment("f1");
+    let fetch = async { bot.api.fetch(&file, 10).await };
+    let (outcome, ()) = tokio::join!(fetch, async {
+        let said = json!({ "file_path": "a", "file_size": 11 });
+        server.call().await.json_answer(200, ok(said)).await;
+    });
+    assert!(
+        matches!(outcome, Err(FetchError::TooLarge(10))),
+        "there is nobody to fetch it from: {outcome:?}"
+    );
+
+    let fetch = async { bot.api.fetch(&file, 10).await };
+    let (outcome, ()) = tokio::join!(fetch, async {
+        server.call().await.json_answer(200, ok(json!({ "file_path": "a" }))).await;
+        server.call().await.raw("HTTP/1.1 200 X\r\nconnection: close\r\n\r\n", [1; 11]).await;
+    });
+    assert!(matches!(outcome, Err(FetchError::TooLarge(10))), "{outcome:?}");
+}
+
+#[tokio::test]
 async fn a_path_that_leads_elsewhere_is_not_followed() {
     for path in ["../../bot1:x/getMe", "/etc/passwd", "a//b", "a/./b", "a?b", "a#b", "a%2e", ""] {
         let outcome = fetched(json!({ "file_path": path }), 1, 10).await;
