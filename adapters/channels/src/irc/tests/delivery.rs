@@ -40,10 +40,8 @@ async fn i15_nothing_goes_to_who_has_the_nick_without_the_account() {
     on.peer.say(":irc.test 401 botty alice :No such nick").await;
     assert!(matches!(sending.await.unwrap(), Err(SendError::Failed { .. })));
 
-    // The end of that question is not the answer to the next one.
     let sending = send(&on.irc, ALICE, "secret");
     assert_eq!(on.peer.line().await, "WHOIS alice");
-    on.peer.say(":irc.test 318 botty alice :End").await;
     on.peer.say(":irc.test 311 botty alice al host * :Real").await;
     on.peer.say(":irc.test 330 botty bob alice :is logged in as").await;
     on.peer.say(":irc.test 318 botty alice :End").await;
@@ -53,6 +51,28 @@ async fn i15_nothing_goes_to_who_has_the_nick_without_the_account() {
     on.ended.await.unwrap();
     on.irc.keep(None);
     assert_eq!(on.peer.rest().await, ["QUIT"], "nothing was sent to anybody");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_one_question_is_not_the_answer_to_the_next() {
+    let mut on = welcomed(&irc(|_| {})).await;
+    let sending = send(&on.irc, ALICE, "one");
+    assert_eq!(on.peer.line().await, "WHOIS alice");
+    on.peer.say(":irc.test 401 botty alice :No such nick").await;
+    assert!(sending.await.unwrap().is_err());
+    let sending = send(&on.irc, ALICE, "two");
+    assert_eq!(on.peer.line().await, "WHOIS alice");
+    for line in [
+        "318 botty alice :End",
+        "311 botty alice al host * :Real",
+        "330 botty alice alice :is",
+        "318 botty alice :End",
+    ] {
+        on.peer.say(&format!(":irc.test {line}")).await;
+    }
+    assert_eq!(on.peer.line().await, "PRIVMSG alice :two");
+    on.peer.pong().await;
+    sending.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -158,7 +158,9 @@ async fn polling_goes_on_after_every_kind_of_trouble() {
     running.bot.status.reach(|status| *status == ChannelStatus::Ready).await;
     server.call().await.json_answer(200, ok(json!([{ "message": {} }]))).await;
     running.bot.status.reach(|status| *status != ChannelStatus::Ready).await;
-    server.call().await.answer(200, vec![b'['; 17 * 1024 * 1024]).await;
+    let call = server.call().await;
+    assert_eq!(call.json()["timeout"], 0, "what can't be confirmed is no answer");
+    call.answer(200, vec![b'['; 17 * 1024 * 1024]).await;
     let elsewhere =
         format!("HTTP/1.1 302 X\r\nlocation: {}/elsewhere\r\ncontent-length: 0\r\n\r\n", server.base());
     server.call().await.raw(&elsewhere, "").await;
