@@ -35,7 +35,9 @@ impl Telegram {
                     }
                     (is_connected, may_unhook, confirm) = (true, false, None);
                     backoff.reset();
-                    self.deliver(&updates, &mut confirm, inbox, shutdown).await;
+                    if !self.deliver(&updates, &mut confirm, inbox, shutdown).await {
+                        break;
+                    }
                 }
                 Err(ApiError::Refused { code: 409, description, .. })
                     if may_unhook && description.contains("webhook") =>
@@ -62,26 +64,30 @@ impl Telegram {
         Ok(())
     }
 
-    /// Hands updates on, one after another. After a shutdown began the rest is left for the next run.
+    /// Hands updates on, one after another; `false` if the rest is left for the next run, since a shutdown began or
+    /// nobody takes messages any more.
     async fn deliver(
         &self,
         updates: &[Value],
         confirm: &mut Option<i64>,
         inbox: &Inbox,
         shutdown: &CancellationToken,
-    ) {
+    ) -> bool {
         for update in updates {
             if shutdown.is_cancelled() {
-                return;
+                return false;
             }
-            if let Some(message) = self.parse(update) {
-                inbox.deliver(message).await;
+            if let Some(message) = self.parse(update)
+                && !inbox.deliver(message).await
+            {
+                return false;
             }
             // Only now: what is confirmed never comes again.
             if let Some(id) = update::id(update) {
                 *confirm = Some(id.saturating_add(1));
             }
         }
+        true
     }
 
     async fn updates(&self, confirm: Option<i64>, patience: Duration) -> Result<Vec<Value>, ApiError> {

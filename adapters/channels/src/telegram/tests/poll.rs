@@ -87,3 +87,18 @@ async fn nothing_is_confirmed_when_nothing_was_delivered() {
     running.shutdown.cancel();
     running.ended.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn what_nobody_takes_is_not_confirmed() {
+    let server = FakeServer::start().await;
+    let mut running = run(&bot(&server, |_| {}), 1);
+    let first = server.call().await;
+    first.json_answer(200, ok(json!([hello(1), hello(2), hello(3)]))).await;
+    assert_eq!(running.messages.recv().await.unwrap().text, "hello 1");
+    drop(running.messages);
+    let last = server.call().await;
+    let confirmed = last.json()["offset"].as_i64().unwrap();
+    assert!((2..4).contains(&confirmed), "the third was never taken: {confirmed}");
+    last.json_answer(200, ok(json!([]))).await;
+    running.ended.await.unwrap().unwrap();
+}
