@@ -6,15 +6,18 @@
 mod account;
 mod builder;
 mod grant;
+mod handle;
+mod registry;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use account::{Account, Policy};
 use arc_swap::ArcSwap;
 pub use builder::DmGateBuilder;
 pub(crate) use grant::Grant;
+pub use handle::AccountHandle;
 
 use crate::clock::{Clock, World};
 use crate::decision::{Challenge, Decision, Fault, Permit, Reason, Refusal};
@@ -22,7 +25,6 @@ use crate::explain::Preview;
 use crate::message::{
     AccountKey, Authenticity, Conversation, InboundMessage, Origin, Sender, SenderId, Strength,
 };
-use crate::observe;
 use crate::pairing::{Ask, Handover, Knock, Knocked, Request};
 use crate::policy::{AccountPolicy, DmPolicy};
 use crate::reply::ReplyTemplate;
@@ -41,13 +43,6 @@ struct Shared {
     accounts: ArcSwap<HashMap<AccountKey, Arc<Account>, foldhash::fast::RandomState>>,
     /// Held while an account is added or policies change; readers never take it.
     changing: Mutex<()>,
-}
-
-/// The gate of one account: an adapter that serves one holds it and saves the look-up.
-#[derive(Clone)]
-pub struct AccountHandle {
-    gate: DmGate,
-    account: Arc<Account>,
 }
 
 /// How a sender stands with an account, whatever they wrote.
@@ -72,9 +67,6 @@ enum Verdict {
     /// Ask the store for a code.
     Knock,
 }
-
-/// How often a decision is asked again because the state changed under it, before it is given up.
-const ROUNDS: usize = 16;
 
 impl DmGate {
     /// A gate as it comes: a store in memory, pairing, the machine's clock.
@@ -114,33 +106,6 @@ impl DmGate {
         &self.0.world.clock
     }
 
-    /// The policy of an account, as it is now.
-    #[must_use]
-    pub fn policy_of(&self, key: &AccountKey) -> AccountPolicy {
-        self.entry(key).policy.load().given.clone()
-    }
-
-    /// Puts new policies in force, from the next message on. Accounts that are not named get `fallback`.
-    pub fn set_policies(
-        &self,
-        policies: impl IntoIterator<Item = (AccountKey, AccountPolicy)>,
-        fallback: AccountPolicy,
-    ) {
-        let mut policies: HashMap<AccountKey, AccountPolicy> = policies.into_iter().collect();
-        let _changing = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut accounts = (**self.0.accounts.load()).clone();
-        for (key, account) in &accounts {
-            account
-                .policy
-                .store(Arc::new(Policy::new(policies.remove(key).unwrap_or_else(|| fallback.clone()))));
-        }
-        for (key, policy) in policies {
-            accounts.insert(key.clone(), Arc::new(Account::new(key, policy)));
-        }
-        self.0.fallback.store(Arc::new(fallback));
-        self.0.accounts.store(Arc::new(accounts));
-    }
-
     /// Puts a new pairing message in force.
     pub fn set_reply(&self, reply: ReplyTemplate) {
         self.0.reply.store(Arc::new(reply));
@@ -166,18 +131,6 @@ impl DmGate {
             Verdict::Knock => Preview::Challenge,
         };
         (preview, Some(snapshot))
-    }
-
-    fn entry(&self, key: &AccountKey) -> Arc<Account> {
-        if let Some(account) = self.0.accounts.load().get(key) {
-            return Arc::clone(account);
-        }
-        let _changing = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut accounts = (**self.0.accounts.load()).clone();
-        let fallback = || Arc::new(Account::new(key.clone(), (**self.0.fallback.load()).clone()));
-        let account = Arc::clone(accounts.entry(key.clone()).or_insert_with(fallback));
-        self.0.accounts.store(Arc::new(accounts));
-        account
     }
 
     fn decide_now(&self, account: &Arc<Account>, message: &InboundMessage) -> Option<Decision> {
@@ -266,69 +219,6 @@ impl DmGate {
             // In or blocked meanwhile: look again.
             Knocked::Changed => None,
         })
-    }
-}
-
-impl AccountHandle {
-    /// As [`DmGate::admit`].
-    pub async fn admit(&self, message: &InboundMessage) -> Decision {
-        if message.account == self.account.key {
-            self.decide(message, Handover::Caller).await
-        } else {
-            self.gate.admit(message).await
-        }
-    }
-
-    /// As [`DmGate::admit_now`].
-    pub fn admit_now(&self, message: &InboundMessage) -> Option<Decision> {
-        if message.account == self.account.key {
-            self.gate.decide_now(&self.account, message)
-        } else {
-            self.gate.admit_now(message)
-        }
-    }
-
-    /// As [`AccountHandle::admit`] for this account's messages; a code is put into the store's outbox with the request.
-    pub(crate) async fn admit_for_outbox(&self, message: &InboundMessage) -> Decision {
-        self.decide(message, Handover::Outbox).await
-    }
-
-    async fn decide(&self, message: &InboundMessage, handover: Handover) -> Decision {
-        let decision = match self.gate.decide_now(&self.account, message) {
-            Some(decision) => decision,
-            None => self.decide_slowly(message, handover).await,
-        };
-        observe::decided(message, &decision);
-        decision
-    }
-
-    /// Reads what changed, and does the transactions. Each round rests on a state that existed after the message came;
-    /// another is needed only when someone changed it meanwhile.
-    async fn decide_slowly(&self, message: &InboundMessage, handover: Handover) -> Decision {
-        let (gate, account) = (&self.gate, &self.account);
-        for _ in 0..ROUNDS {
-            let snapshot = account.load(gate).await;
-            let policy = account.policy.load_full();
-            // It may be another one than at the first look.
-            if let Some(reason) = refuse_envelope(message, &policy) {
-                return ignore(reason);
-            }
-            let verdict = gate.weigh(account, message, &policy, &snapshot);
-            let outcome = match verdict {
-                Verdict::Decided(decision) => return decision,
-                Verdict::Bind(alias) => {
-                    let primary = message.sender.primary();
-                    gate.0.store.bind(&account.key, &alias, primary).await.map(|_| None)
-                }
-                Verdict::Knock => gate.knock(account, message, handover).await,
-            };
-            match outcome {
-                Ok(Some(decision)) => return decision,
-                Ok(None) => {}
-                Err(error) => return Decision::Unavailable(error.into()),
-            }
-        }
-        Decision::Unavailable(Fault::locked("the state changed again and again while it was read; try again"))
     }
 }
 

@@ -2,14 +2,14 @@
 //!
 //! It is the sum of its entries; a store keeps the entries, this module says what they add up to.
 
-use std::time::Duration;
+mod hour;
 
+pub use hour::Hour;
 use serde::{Deserialize, Serialize};
 
 use super::code::RequestId;
 use crate::clock::Timestamp;
-use crate::message::{AccountId, ReplyRoute, SenderId, Source};
-use crate::policy::HOUR;
+use crate::message::{AccountId, ReplyRoute, SenderId};
 
 /// One line of the record. Ids are kept as text: they were parsed before they were written.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -84,27 +84,6 @@ pub enum Entry {
     },
 }
 
-/// A code was given to a sender.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Hour {
-    /// The request.
-    pub request: RequestId,
-    /// The account.
-    pub account: String,
-    /// Primary id, then aliases.
-    pub ids: Vec<String>,
-    /// When the code was made, Unix milliseconds by the clock of then.
-    pub at: i64,
-    /// How long the code works, milliseconds.
-    pub ttl: u64,
-    /// From when the hour is counted if `at` lay in the future when it was first seen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<i64>,
-    /// The way to the sender, if we know it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub route: Option<ReplyRoute>,
-}
-
 /// A text on its way to a sender.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Send {
@@ -129,9 +108,6 @@ pub struct Send {
 
 /// Hours that run at a time in one channel; when they are more, no new code is made.
 pub(super) const HOURS_RUNNING: usize = 1_024;
-
-/// For how long an hour is kept after it began.
-const KEPT_FOR: Duration = Duration::from_secs(25 * 3_600);
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
 fn is_zero(count: &u32) -> bool {
@@ -307,49 +283,6 @@ impl Send {
     }
 }
 
-impl Hour {
-    /// How long its code works.
-    #[must_use]
-    pub fn ttl(&self) -> Duration {
-        Duration::from_millis(self.ttl)
-    }
-
-    /// Whether the hour still runs at `now`: a new code needs strictly more than 3,600 seconds.
-    ///
-    /// A stamp later than now (a clock that ran ahead) counts from when it was first seen; the original stamp counts
-    /// again when the clock reaches it, so that a clock that steps back and forth opens no gap.
-    // INVARIANT I2: two codes of one sender are at least one hour apart, also when the clock steps backwards.
-    #[must_use]
-    pub fn counts_at(&self, now: Timestamp) -> bool {
-        let within = |from: i64| {
-            let from = Timestamp::from_millis(from);
-            from <= now && from.age_at(now) <= HOUR
-        };
-        let ahead = self.at > now.as_millis();
-        match self.from {
-            None => ahead || within(self.at),
-            Some(from) => from > now.as_millis() || within(from) || within(self.at),
-        }
-    }
-
-    /// Whether it counts, or may count again after the clock was set back: it ran out less than a day ago.
-    fn may_count_after(&self, now: Timestamp) -> bool {
-        let last = Timestamp::from_millis(self.at.max(self.from.unwrap_or(self.at)));
-        last.age_at(now) <= KEPT_FOR
-    }
-
-    /// Whether its stamp has to be moved: it lies ahead, and no earlier moment stands in for it.
-    #[must_use]
-    pub fn is_ahead_of(&self, now: Timestamp) -> bool {
-        self.from.unwrap_or(self.at) > now.as_millis()
-    }
-}
-
-/// A request's source, where one limits requests.
-pub(super) fn same_source(one: Option<&Source>, other: Option<&Source>) -> bool {
-    matches!((one, other), (Some(one), Some(other)) if one == other)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -360,19 +293,6 @@ mod tests {
     }
 
     const H: i64 = 3_600_000;
-
-    #[test]
-    fn i2_an_hour_is_strict_and_survives_clock_steps() {
-        let at = |millis| Timestamp::from_millis(millis);
-        assert!(hour(0, None).counts_at(at(H)));
-        assert!(!hour(0, None).counts_at(at(H + 1)));
-        // The clock stepped back by two hours: counted from when it was seen there …
-        let moved = hour(2 * H, Some(0));
-        assert!(moved.counts_at(at(H)) && !moved.counts_at(at(H + 1)));
-        // … and, when the clock is right again, from the original stamp.
-        assert!(moved.counts_at(at(2 * H)) && moved.counts_at(at(3 * H)) && !moved.counts_at(at(3 * H + 1)));
-        assert!(hour(2 * H, None).counts_at(at(0)) && hour(2 * H, None).is_ahead_of(at(0)));
-    }
 
     #[test]
     fn a_record_is_the_sum_of_its_entries() {
