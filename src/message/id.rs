@@ -42,6 +42,9 @@ pub enum IdError {
     /// A control, bidi or invisible character.
     #[error("an id must not hold the character U+{0:04X}; type the plain id")]
     Character(u32),
+    /// `*`, which would mean everyone.
+    #[error("`*` is no sender; to let everyone in, say dm_policy `open` with `*` in allow_from")]
+    Star,
     /// Blanks around it.
     #[error("an id must not begin or end with a blank")]
     Blank,
@@ -269,6 +272,10 @@ fn check_text(id: &str) -> Result<(), IdError> {
     }
     if let Some(letter) = id.chars().find(|letter| is_unprintable(*letter)) {
         return Err(IdError::Character(letter.into()));
+    }
+    // INVARIANT I15: `*` in a stored list never counts, nor is it ever a sender.
+    if id.trim() == "*" {
+        return Err(IdError::Star);
     }
     if id.trim() != id { Err(IdError::Blank) } else { Ok(()) }
 }

@@ -252,9 +252,7 @@ fn id_set(channel: &ChannelId, lists: &[String], dir: &Dir) -> Result<IdSet, Fau
     for name in lists {
         let Some(contents) = dir.read(name).map_err(|error| trouble::fault(&error))? else { continue };
         let visit = |entry: &str| {
-            if entry.trim() != "*"
-                && let Ok(id) = SenderId::parse_entry(channel, entry)
-            {
+            if let Ok(id) = SenderId::parse_entry(channel, entry) {
                 ids.insert(&id);
             }
         };
