@@ -1,12 +1,16 @@
 //! For tests: a clock under the test's control, repeatable randomness, faults of the disk, and the conformance suite of
 //! stores.
 
+mod suite;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::clock::{Clock, Entropy, NoEntropy, Timestamp, World};
+pub use suite::{Again, Subject, store_suite};
+
 pub use crate::store::fault::{Armed, Fault, Step, on_every_thread, on_this_thread};
 
 /// A clock that moves when the test says so, and while somebody waits on it.
