@@ -1,0 +1,93 @@
+//! Clocks that step, and stamps of the future.
+
+use std::time::Duration;
+
+use dmgate::pairing::Target;
+use dmgate::{Clock as _, Timestamp};
+
+use crate::scene::{BOTH, On, Scene, actor, alpha, id};
+
+const HOUR: i64 = 3_600_000;
+
+async fn reject(scene: &Scene, who: &str) {
+    let target = Target::Sender(id(who));
+    let surface = dmgate::pairing::Surface::Local;
+    let rejection = dmgate::pairing::Approval { target, account: None, surface, notify: false };
+    scene.store().reject(alpha().channel(), rejection, false, &actor()).await.unwrap();
+}
+
+#[tokio::test]
+async fn i2_a_clock_that_is_set_back_opens_no_hour() {
+    for on in BOTH {
+        for back in [-1, -1_000, -HOUR, -2 * HOUR, -400 * 24 * HOUR] {
+            let scene = Scene::new(on);
+            scene.code(&["1"]).await;
+            reject(&scene, "1").await;
+            scene.clock.step(back);
+            assert_eq!(scene.says(&["1"]).await, "hour_used", "{back}");
+            scene.minutes(60);
+            assert_eq!(scene.says(&["1"]).await, "hour_used", "{back}");
+            // After a small step the stamp itself comes into its hour again.
+            let rest = if back < -HOUR { 1 } else { 1 - back };
+            scene.clock.advance(Duration::from_millis(rest.unsigned_abs()));
+            assert_eq!(scene.says(&["1"]).await, "pairing_required", "{back}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn i2_a_clock_that_is_set_forth_and_back_opens_no_hour() {
+    for on in BOTH {
+        let scene = Scene::new(on);
+        scene.code(&["1"]).await;
+        reject(&scene, "1").await;
+        scene.clock.step(2 * HOUR);
+        scene.block("somebody").await;
+        scene.code(&["2"]).await;
+        scene.clock.step(-2 * HOUR);
+        assert_eq!(scene.says(&["1"]).await, "hour_used");
+        assert_eq!(scene.says(&["2"]).await, "already_pending");
+    }
+}
+
+#[tokio::test]
+async fn i2_a_clock_at_1970_locks_nobody_out_for_years() {
+    for on in BOTH {
+        let scene = Scene::new(on);
+        scene.code(&["1"]).await;
+        scene.clock.step(5_000 - scene.clock.now().as_millis());
+        assert_eq!(scene.says(&["1"]).await, "already_pending");
+        assert_eq!(scene.says(&["2"]).await, "pairing_required");
+        scene.minutes(61);
+        assert_eq!(scene.says(&["1"]).await, "pairing_required");
+    }
+}
+
+/// What the neighbour wrote with a clock that is a year ahead.
+#[tokio::test]
+async fn i2_i3_stamps_of_the_future_are_taken_as_now() {
+    let scene = Scene::new(On::Files);
+    let ahead = Timestamp::from_millis(scene.clock.now().as_millis() + 365 * 24 * HOUR);
+    let request = |id: &str, code: &str| {
+        format!(
+            r#"{{"id":"{id}","code":"{code}","createdAt":"{ahead}","lastSeenAt":"{ahead}","meta":{{"accountId":"default"}}}}"#
+        )
+    };
+    let text =
+        format!(r#"{{"version":1,"requests":[{},{}]}}"#, request("1", "AAAAAAAA"), request("2", "BBBBBBBB"));
+    write(&scene, "alpha-pairing.json", &text);
+    assert_eq!(scene.says(&["1"]).await, "already_pending");
+    scene.code(&["3"]).await;
+    assert_eq!(scene.says(&["4"]).await, "pending_full", "they count");
+    scene.minutes(61);
+    assert_eq!(scene.says(&["4"]).await, "pairing_required", "and not for a year");
+    assert_eq!(scene.says(&["1"]).await, "pairing_required");
+}
+
+fn write(scene: &Scene, name: &str, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = scene.dir().join(name);
+    let mut file = std::fs::File::create(&path).unwrap();
+    std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+    file.set_permissions(std::fs::Permissions::from_mode(0o600)).unwrap();
+}

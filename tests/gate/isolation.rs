@@ -1,0 +1,108 @@
+//! Two accounts, in whatever order things happen to them.
+
+use dmgate::pairing::{Surface, Target};
+use dmgate::{AccountKey, DmPolicy, Limits, PendingScope};
+use proptest::prelude::*;
+
+use crate::scene::{BOTH, On, Scene, actor, id, key, limited, message};
+
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Write(usize),
+    Approve(usize),
+    Reject(usize),
+    Allow(usize),
+    Revoke(usize),
+    Block(usize),
+    WrongCode,
+}
+
+const WHO: [&str; 5] = ["1", "2", "3", "4", "5"];
+
+/// What an act comes to, as text.
+async fn act(scene: &Scene, at: &AccountKey, act: Act) -> String {
+    let by = |who: usize, target: Target| dmgate::pairing::Approval {
+        target,
+        account: Some(at.account().clone()),
+        surface: if who == usize::MAX { Surface::Remote } else { Surface::Local },
+        notify: false,
+    };
+    let store = scene.store();
+    match act {
+        Act::Write(who) => scene.gate.admit(&message(at, &[WHO[who]])).await.reason().to_string(),
+        Act::Approve(who) => {
+            let approval = by(who, Target::Sender(id(WHO[who])));
+            format!("{:?}", store.approve(at.channel(), approval, &actor()).await.map(|r| r.id))
+        }
+        Act::Reject(who) => {
+            let approval = by(who, Target::Sender(id(WHO[who])));
+            format!("{:?}", store.reject(at.channel(), approval, false, &actor()).await.map(|r| r.id))
+        }
+        Act::Allow(who) => format!("{:?}", store.allow(at, &id(WHO[who]), &actor()).await),
+        Act::Revoke(who) => format!("{:?}", store.revoke(at, &id(WHO[who]), &actor()).await),
+        Act::Block(who) => format!("{:?}", store.block(at, &id(WHO[who]), &actor()).await),
+        Act::WrongCode => {
+            let wrong = dmgate::pairing::PairingCode::parse("ZZZZZZZZ").unwrap();
+            let approval = by(usize::MAX, Target::Code(wrong));
+            let said = store.approve(at.channel(), approval, &actor()).await.map(|r| r.id);
+            // The moment at which codes work again is the clock's.
+            format!("{said:?}").split("until").next().unwrap_or_default().to_owned()
+        }
+    }
+}
+
+fn acts() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        4 => (0..5_usize).prop_map(Act::Write),
+        2 => (0..5_usize).prop_map(Act::Approve),
+        1 => (0..5_usize).prop_map(Act::Reject),
+        1 => (0..5_usize).prop_map(Act::Allow),
+        1 => (0..5_usize).prop_map(Act::Revoke),
+        1 => (0..5_usize).prop_map(Act::Block),
+        1 => Just(Act::WrongCode),
+    ]
+}
+
+fn scene(on: On) -> Scene {
+    let limits = Limits { pending_scope: PendingScope::Account, ..Limits::default() };
+    Scene::new(on).with(limited(DmPolicy::Pairing, &[], limits))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// What happens on one account is the same whether or not something happens on the other. Wrong codes count for a
+    /// channel, so accounts of one channel are tried without them.
+    #[test]
+    fn i8_what_happens_on_one_account_is_nothing_to_the_other(
+        history in prop::collection::vec((any::<bool>(), acts()), 1..20),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let pairs = [(key("alpha", "default"), key("alpha", "work")), (key("alpha", "default"), key("beta", "default"))];
+        for on in BOTH {
+            for (first, second) in &pairs {
+                let counts = |one: Act| first.channel() != second.channel() || !matches!(one, Act::WrongCode);
+                runtime.block_on(async {
+                    let (both, alone) = (scene(on), scene(on));
+                    for (on_first, one) in history.iter().filter(|(_, one)| counts(*one)) {
+                        let at = if *on_first { first } else { second };
+                        let said = act(&both, at, *one).await;
+                        if *on_first {
+                            assert_eq!(said, act(&alone, at, *one).await, "{one:?} on {at}");
+                        }
+                    }
+                });
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn i8_accounts_that_would_share_a_file_are_refused() {
+    let scene = Scene::new(On::Files);
+    assert_eq!(scene.verdict(&message(&key("one-two", "default"), &["1"])).await, "pairing_required");
+    assert_eq!(scene.verdict(&message(&key("one", "two"), &["1"])).await, "store_unreadable");
+    let refused = scene.store().allow(&key("one", "two"), &id("1"), &actor()).await.unwrap_err();
+    assert!(refused.to_string().contains("would share the file `one-two-allowFrom.json`"), "{refused}");
+    assert!(AccountKey::parse("nextcloud", "talk").is_err());
+}
