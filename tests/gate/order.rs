@@ -9,8 +9,10 @@ use dmgate::{Authenticity, Conversation, DmPolicy, EventKind, InboundMessage, Or
 
 use crate::scene::{BOTH, On, Scene, alpha, id, limited, message, policy};
 
+type Step = (&'static str, fn(&mut InboundMessage));
+
 /// What is wrong with a message, from the first step to the last.
-const ENVELOPE: [(&str, fn(&mut InboundMessage)); 5] = [
+const ENVELOPE: [Step; 5] = [
     ("unverified", |message| message.authenticity = Authenticity::Unverified),
     ("own_message", |message| message.origin = Origin::Own),
     ("not_a_message", |message| message.event = EventKind::Edit),

@@ -65,7 +65,8 @@ pub(crate) fn limited(dm: DmPolicy, allow_from: &[&str], limits: Limits) -> Acco
 
 impl Scene {
     pub(crate) fn new(on: On) -> Self {
-        let temp = tempfile::tempdir().unwrap();
+        // In memory where there is a place: many scenes, and nothing here is about lost power.
+        let temp = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let clock = ManualClock::now();
         let store: Arc<dyn Store> = match on {
             On::Memory => Arc::new(MemoryStore::new(clock.world())),

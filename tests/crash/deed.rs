@@ -1,0 +1,177 @@
+//! What is done while something goes wrong, the state it begins from, and what must hold afterwards.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use dmgate::pairing::{Approval, Handover, Knock, Knocked, Surface, Target};
+use dmgate::store::{Actor, FileOptions, FileStore, Store};
+use dmgate::testing::ManualClock;
+use dmgate::{AccountKey, Limits, ReplyRoute, Sender, SenderId, Strength};
+
+/// One transaction of each kind, on the state that [`begin`] makes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Deed {
+    Knock,
+    Approve,
+    ApproveWithNotice,
+    Reject,
+    RejectAndBlock,
+    Allow,
+    AllowAliasAnew,
+    Revoke,
+    RevokeAlias,
+    Block,
+    Unblock,
+    Bind,
+    WrongCode,
+    Sending,
+}
+
+pub(crate) const DEEDS: [Deed; 14] = [
+    Deed::Knock,
+    Deed::Approve,
+    Deed::ApproveWithNotice,
+    Deed::Reject,
+    Deed::RejectAndBlock,
+    Deed::Allow,
+    Deed::AllowAliasAnew,
+    Deed::Revoke,
+    Deed::RevokeAlias,
+    Deed::Block,
+    Deed::Unblock,
+    Deed::Bind,
+    Deed::WrongCode,
+    Deed::Sending,
+];
+
+/// All of these tests happen at one moment, a while after the files were made.
+pub(crate) const NOW: i64 = 1_900_000_000_000;
+
+pub(crate) fn key() -> AccountKey {
+    AccountKey::parse("alpha", "default").unwrap()
+}
+
+pub(crate) fn id(text: &str) -> SenderId {
+    SenderId::parse(key().channel(), text).unwrap()
+}
+
+pub(crate) fn actor() -> Actor {
+    Actor { name: "test".into(), surface: Surface::Local }
+}
+
+pub(crate) fn open(state: &Path) -> Arc<dyn Store> {
+    Arc::new(FileStore::open(FileOptions::new(state), ManualClock::at(NOW).world()).unwrap())
+}
+
+pub(crate) fn knock_of(who: &str) -> Knock {
+    Knock {
+        account: key().account().clone(),
+        sender: Sender::with_parts(id(who), Vec::new(), Strength::Authenticated, None),
+        route: ReplyRoute::new("r"),
+        source: None,
+        meta: Vec::new(),
+        limits: Limits::default(),
+        handover: Handover::Outbox,
+    }
+}
+
+/// `waits` and `other` have codes, `in` and `alias` (behind it `primary`) are in, `out` is blocked.
+pub(crate) async fn begin(state: &Path) {
+    let store = open(state);
+    let at = key();
+    for who in ["waits", "other"] {
+        assert!(matches!(store.knock(at.channel(), knock_of(who)).await, Ok(Knocked::Issued(_))));
+    }
+    for who in ["in", "alias"] {
+        store.allow(&at, &id(who), &actor()).await.unwrap();
+    }
+    store.bind(&at, &id("alias"), &id("primary")).await.unwrap();
+    store.block(&at, &id("out"), &actor()).await.unwrap();
+}
+
+/// Does it; `Ok` is what the caller was told.
+pub(crate) async fn act(store: &Arc<dyn Store>, deed: Deed) -> Result<(), String> {
+    let (at, who) = (key(), actor());
+    let by = |target, surface, notify| Approval { target, account: None, surface, notify };
+    let waits = |notify| by(Target::Sender(id("waits")), Surface::Local, notify);
+    let told = |result: Result<(), String>| result;
+    told(match deed {
+        Deed::Knock => match store.knock(at.channel(), knock_of("new")).await {
+            Ok(Knocked::Issued(_)) => Ok(()),
+            other => Err(format!("{other:?}")),
+        },
+        Deed::Approve => said(store.approve(at.channel(), waits(false), &who).await),
+        Deed::ApproveWithNotice => said(store.approve(at.channel(), waits(true), &who).await),
+        Deed::Reject => said(store.reject(at.channel(), waits(false), false, &who).await),
+        Deed::RejectAndBlock => said(store.reject(at.channel(), waits(false), true, &who).await),
+        Deed::Allow => said(store.allow(&at, &id("waits"), &who).await),
+        Deed::AllowAliasAnew => said(store.allow(&at, &id("alias"), &who).await),
+        Deed::Revoke => said(store.revoke(&at, &id("in"), &who).await),
+        Deed::RevokeAlias => said(store.revoke(&at, &id("alias"), &who).await),
+        Deed::Block => said(store.block(&at, &id("waits"), &who).await),
+        Deed::Unblock => said(store.unblock(&at, &id("out"), &who).await),
+        Deed::Bind => said(store.bind(&at, &id("+1"), &id("holder")).await),
+        Deed::WrongCode => {
+            let code = dmgate::pairing::PairingCode::parse("ZZZZZZZZ").unwrap();
+            match store.approve(at.channel(), by(Target::Code(code), Surface::Remote, false), &who).await {
+                Err(dmgate::store::OperatorError::Refused(_)) => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        }
+        Deed::Sending => {
+            use dmgate::pairing::record::{SendKind, SendStep};
+            let request = store.pending(at.channel()).await.unwrap()[0].request.clone();
+            said(store.sending(&at, &request, SendKind::Challenge, SendStep::Sent).await)
+        }
+    })
+}
+
+fn said<T, E: std::fmt::Display>(result: Result<T, E>) -> Result<(), String> {
+    result.map(drop).map_err(|error| error.to_string())
+}
+
+/// Everything that decides, as it is seen by who opens the files now.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Seen {
+    pub(crate) allowed: BTreeSet<String>,
+    pub(crate) waiting: BTreeSet<String>,
+    pub(crate) blocked: BTreeSet<String>,
+    pub(crate) bindings: BTreeSet<String>,
+    pub(crate) hours: BTreeSet<String>,
+    pub(crate) sends: BTreeSet<String>,
+    pub(crate) wrong: u32,
+}
+
+pub(crate) async fn look(store: &Arc<dyn Store>) -> Seen {
+    let at = key();
+    let state = store.load(&at).await.snapshot;
+    let record = &state.record.as_ref().expect("the record is whole").1;
+    let waiting = store.pending(at.channel()).await.expect("the pending file is whole");
+    let live: Vec<&str> = waiting.iter().map(|request| request.code.reveal()).collect();
+    assert_eq!(live.iter().collect::<BTreeSet<_>>().len(), live.len(), "I5: no code twice");
+    assert!(waiting.len() <= 3, "I3");
+    let of_live = |request: &dmgate::pairing::RequestId| waiting.iter().any(|w| w.request == *request);
+    Seen {
+        allowed: store.allowed(&at).await.expect("the list is whole").into_iter().collect(),
+        waiting: waiting.iter().map(|request| request.id.to_string()).collect(),
+        blocked: store.blocked(&at).await.unwrap().iter().map(ToString::to_string).collect(),
+        bindings: record.bindings.iter().map(|bound| format!("{bound:?}")).collect(),
+        hours: record.hours.iter().map(|hour| hour.ids[0].clone()).collect(),
+        // A code that nobody waits for is not sent, whether or not it is noted.
+        sends: record
+            .sends
+            .iter()
+            .filter(|send| send.what == dmgate::pairing::record::SendKind::Notice || of_live(&send.request))
+            .map(|send| format!("{:?} to {}", send.what, send.to))
+            .collect(),
+        wrong: record.wrong,
+    }
+}
+
+/// What any other program finds in the pending file.
+pub(crate) fn in_the_file(state: &Path) -> usize {
+    let text = std::fs::read_to_string(state.join("credentials/alpha-pairing.json")).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    document["requests"].as_array().unwrap().len()
+}

@@ -1,0 +1,53 @@
+//! The file store at each step of each transaction: when the disk fails, when the process dies, when others come between.
+//!
+//! Faults are armed for a whole process, so these tests take turns; what dies does so in a process of its own, which is
+//! this program once more (see `child`).
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod between;
+mod child;
+mod crowd;
+mod deed;
+mod steps;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use dmgate::testing::{Fault, Step, on_every_thread};
+
+/// A directory in memory where there is one: what is lost with the power is not the question here.
+fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+/// One test at a time: a fault that one arms would hit the others.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// Faults of the whole process, until this is dropped.
+struct Faults(#[expect(dead_code, reason = "held until the end")] MutexGuard<'static, ()>);
+
+impl Faults {
+    fn turn() -> Self {
+        Self(TURN.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn arm(&self, hook: impl Fn(Step) -> Option<Fault> + Send + Sync + 'static) {
+        on_every_thread(hook);
+    }
+
+    fn disarm(&self) {
+        on_every_thread(|_| None);
+    }
+}
+
+impl Drop for Faults {
+    fn drop(&mut self) {
+        self.disarm();
+    }
+}
