@@ -6,15 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Files longer than a page shows, and why.
-const LONG: [(&str, &str); 8] = [
-    ("src/pairing.rs", "the rules of pairing, which are one thought"),
+const LONG: [(&str, &str); 4] = [
     ("src/pairing/record.rs", "the record: its entries, and what they add up to"),
-    ("src/gate.rs", "the decision, read from top to bottom"),
     ("src/store/file.rs", "the trait's methods, each a few lines"),
     ("tests/model/play.rs", "each operation on the store and on the model, side by side"),
-    ("tests/gate/damage.rs", "a table of damages and what each costs"),
-    ("src/message/id.rs", "ids of four kinds and their errors"),
-    ("tests/crash/deed.rs", "each kind of transaction, and all that is seen of it"),
+    ("adapters/cli/src/config/tests.rs", "a table of settings and what each does"),
 ];
 
 /// A page, roughly thrice: beyond it a file needs a reason.

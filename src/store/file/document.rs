@@ -96,6 +96,7 @@ impl Document {
         Ok(document)
     }
 
+    // INVARIANT I10: members and entries that we don't know are written back as they were, in their order.
     fn to_bytes(&self) -> Vec<u8> {
         let mut out = String::from("{");
         for (at, Member { key, value }) in self.members.iter().enumerate() {
