@@ -6,8 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Files longer than a page shows, and why.
-const LONG: [(&str, &str); 4] = [
-    ("src/pairing/record.rs", "the record: its entries, and what they add up to"),
+const LONG: [(&str, &str); 3] = [
     ("src/store/file.rs", "the trait's methods, each a few lines"),
     ("tests/model/play.rs", "each operation on the store and on the model, side by side"),
     ("adapters/cli/src/config/tests.rs", "a table of settings and what each does"),
