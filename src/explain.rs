@@ -33,8 +33,29 @@ impl DmGate {
             Preview::Decided(Decision::Unavailable(fault)) => Some(fault),
             _ => None,
         };
-        let case = Case { message, policy, snapshot, places: self.store().places(&message.account), fault };
+        let listed_in = self.listed_in(message).await;
+        let case = Case {
+            message,
+            policy,
+            snapshot,
+            places: self.store().places(&message.account),
+            listed_in,
+            fault,
+        };
         Explanation { decision, reason, rests_on: case.rests_on(reason), mend: case.mend(reason) }
+    }
+}
+
+impl DmGate {
+    /// The stored lists that hold one of the sender's ids, and which one.
+    async fn listed_in(&self, message: &InboundMessage) -> Option<(String, String)> {
+        for id in message.sender.ids() {
+            let places = self.store().listed_in(&message.account, id).await.ok()?;
+            if !places.is_empty() {
+                return Some((escape(id.as_str()), places.join("` and `")));
+            }
+        }
+        None
     }
 }
 
@@ -52,6 +73,7 @@ struct Case<'a> {
     policy: AccountPolicy,
     snapshot: Option<std::sync::Arc<Snapshot>>,
     places: Places,
+    listed_in: Option<(String, String)>,
     fault: Option<Fault>,
 }
 
@@ -78,8 +100,8 @@ impl Case<'_> {
             }
             Reason::Allowlisted => self.listed(),
             Reason::Open => "dm_policy is `open` and allow_from holds `*`".into(),
-            Reason::NotAllowlisted if self.is_stored() => {
-                format!("dm_policy is `{dm}`: the entry in `{}` does not count", self.stored_in())
+            Reason::NotAllowlisted if self.listed_in.is_some() => {
+                format!("dm_policy is `{dm}`: {} does not count", self.stored())
             }
             Reason::NotAllowlisted => {
                 format!("dm_policy is `{dm}`, and no list that counts holds the sender")
@@ -130,27 +152,19 @@ impl Case<'_> {
     }
 
     fn listed(&self) -> String {
-        let ids = || self.message.sender.ids();
-        if let Some(id) = ids().find(|id| self.policy.allow_from().contains(id)) {
-            return format!("`{}` in allow_from of the configuration", escape(id.as_str()));
+        let mut ids = self.message.sender.ids();
+        match ids.find(|id| self.policy.allow_from().contains(id)) {
+            Some(id) => format!("`{}` in allow_from of the configuration", escape(id.as_str())),
+            None => self.stored(),
         }
-        let stored = self.snapshot.as_ref().and_then(|snapshot| snapshot.allowed.as_ref().ok());
-        let entry = stored.and_then(|set| ids().find(|id| set.contains(id)));
-        let entry = entry.map_or_else(String::new, |id| escape(id.as_str()));
-        format!("`{entry}` in `{}`", self.stored_in())
+    }
+
+    fn stored(&self) -> String {
+        self.listed_in.as_ref().map_or_else(String::new, |(id, places)| format!("`{id}` in `{places}`"))
     }
 
     fn is_configured(&self) -> bool {
         self.message.sender.ids().any(|id| self.policy.allow_from().contains(id))
-    }
-
-    fn is_stored(&self) -> bool {
-        let stored = self.snapshot.as_ref().and_then(|snapshot| snapshot.allowed.as_ref().ok());
-        stored.is_some_and(|set| self.message.sender.ids().any(|id| set.contains(id)))
-    }
-
-    fn stored_in(&self) -> String {
-        self.places.allowed.join("` or `")
     }
 
     fn pending(&self) -> usize {

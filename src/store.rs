@@ -89,6 +89,9 @@ pub trait Store: std::marker::Send + Sync + 'static {
     /// The approved senders of an account, as the shared files hold them, in their order.
     async fn allowed(&self, account: &AccountKey) -> Result<Vec<String>, StoreError>;
 
+    /// The places of an account's lists that hold a sender, for people.
+    async fn listed_in(&self, account: &AccountKey, sender: &SenderId) -> Result<Vec<String>, StoreError>;
+
     /// Adds a sender; forgets the primary that was remembered behind it. Refused for a blocked one.
     async fn allow(
         &self,

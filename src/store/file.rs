@@ -16,6 +16,7 @@ mod trouble;
 mod view;
 mod watch;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -150,6 +151,20 @@ impl Inner {
 
     /// One transaction on a channel, with the lists of `accounts` to be written; `act` sees the state after its upkeep,
     /// and may be called again.
+    /// The entries of an account's lists as they are in the files, each with its file.
+    fn visit_lists(&self, account: &AccountKey, mut visit: impl FnMut(&str, &str)) -> Result<(), StoreError> {
+        self.claims.claim(account)?;
+        let place = self.freshness.place().map_err(|error| trouble::fault(&error))?;
+        for name in names::allowed(account) {
+            let contents = place.credentials.read(&name).map_err(|error| trouble::fault(&error))?;
+            let Some(contents) = contents else { continue };
+            let path = place.credentials.path().join(&name).display().to_string();
+            document::visit_allow_entries(&contents.bytes, |entry| visit(&path, entry))
+                .map_err(|error| trouble::in_file(&place.credentials, &name, &error))?;
+        }
+        Ok(())
+    }
+
     fn transact<T>(
         &self,
         channel: &ChannelId,
@@ -330,21 +345,25 @@ impl Store for FileStore {
     }
 
     async fn allowed(&self, account: &AccountKey) -> Result<Vec<String>, StoreError> {
-        self.0.claims.claim(account)?;
-        let place = self.0.freshness.place().map_err(|error| trouble::fault(&error))?;
         let mut entries: Vec<String> = Vec::new();
-        for name in names::allowed(account) {
-            let contents = place.credentials.read(&name).map_err(|error| trouble::fault(&error))?;
-            let Some(contents) = contents else { continue };
-            let add = |entry: &str| {
-                if !entries.iter().any(|other| other == entry) {
-                    entries.push(entry.to_owned());
-                }
-            };
-            document::visit_allow_entries(&contents.bytes, add)
-                .map_err(|error| trouble::in_file(&place.credentials, &name, &error))?;
-        }
+        let mut seen = HashSet::new();
+        self.0.visit_lists(account, |_, entry| {
+            if seen.insert(entry.to_owned()) {
+                entries.push(entry.to_owned());
+            }
+        })?;
         Ok(entries)
+    }
+
+    async fn listed_in(&self, account: &AccountKey, sender: &SenderId) -> Result<Vec<String>, StoreError> {
+        let mut places: Vec<String> = Vec::new();
+        self.0.visit_lists(account, |place, entry| {
+            let is_it = SenderId::parse_entry(account.channel(), entry).is_ok_and(|entry| entry == *sender);
+            if is_it && !places.iter().any(|other| other == place) {
+                places.push(place.to_owned());
+            }
+        })?;
+        Ok(places)
     }
 
     async fn allow(

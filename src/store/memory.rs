@@ -193,6 +193,13 @@ impl Store for MemoryStore {
         Ok(ids.map(|ids| ids.iter().map(ToString::to_string).collect()).unwrap_or_default())
     }
 
+    async fn listed_in(&self, account: &AccountKey, sender: &SenderId) -> Result<Vec<String>, StoreError> {
+        let channels = self.lock();
+        let channel = channels.get(account.channel());
+        let is_listed = channel.is_some_and(|channel| channel.is_allowed(account.account(), sender));
+        Ok(is_listed.then(|| "memory".to_owned()).into_iter().collect())
+    }
+
     async fn allow(
         &self,
         account: &AccountKey,

@@ -117,6 +117,10 @@ impl Store for Breakable {
         self.working()?.allowed(account).await
     }
 
+    async fn listed_in(&self, account: &AccountKey, sender: &SenderId) -> Result<Vec<String>, StoreError> {
+        self.working()?.listed_in(account, sender).await
+    }
+
     async fn allow(
         &self,
         account: &AccountKey,
