@@ -1,10 +1,10 @@
 //! A flood of strangers costs nothing that stays.
 
 use allocation_counter::{AllocationInfo, measure};
-use dmgate::{InboundMessage, MockAgent};
+use dmgate::{AccountPolicy, DmGate, DmPolicy, InboundMessage, Limits, MockAgent};
 use tokio::runtime::Builder;
 
-use crate::support::{Ground, HOUR, adapter, message};
+use crate::support::{Echo, Ground, HOUR, account, adapter, message, start};
 
 const FLOOD: usize = 100_000;
 
@@ -54,4 +54,28 @@ fn i11_refused_strangers_leave_nothing_in_memory() {
         let messages = measure(|| (0..deliveries).for_each(|number| drop(stranger(number))));
         assert_eq!(allocated.count_total, messages.count_total);
     }
+}
+
+/// Everyone is let in and answered once: what stays does not depend on how many they were.
+#[test]
+fn i11_conversations_that_are_over_leave_nothing_in_memory() {
+    let everyone = AccountPolicy::new(account().channel(), DmPolicy::Open, ["*"], Limits::default()).unwrap();
+    let gate = DmGate::builder().clock(Ground::new().clock).fallback(everyone).build();
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let (adapter, mut sends) = adapter(vec![]);
+    let running = runtime.block_on(async { start(gate, adapter, Echo) });
+    let mut answer = |number| {
+        runtime.block_on(async {
+            assert!(running.inbox.deliver(stranger(number)).await);
+            sends.next().await;
+            sends.silence(HOUR).await;
+        });
+    };
+    // Tables grow to their size, and channels to their first block.
+    (0..1_000).for_each(&mut answer);
+    let tasks = runtime.metrics().num_alive_tasks();
+    let allocated = measure(|| (1_000..2_000).for_each(&mut answer));
+    assert_eq!(runtime.metrics().num_alive_tasks(), tasks);
+    assert!(allocated.bytes_current < 1_000, "{allocated:?}");
+    runtime.block_on(running.stop());
 }

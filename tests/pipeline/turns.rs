@@ -9,7 +9,7 @@ use mockall::predicate;
 
 use crate::support::{
     Echo, Ground, HOUR, Running, Slow, Works, adapter, adapter_of, allow, approve, bodies, desk, failed,
-    impossible, message, meta, revoke, unknown, wait_for,
+    impossible, message, meta, revoke, soon, unknown, wait_for,
 };
 
 #[tokio::test(start_paused = true)]
@@ -69,7 +69,7 @@ async fn fill(running: &Running, works: &mut Works) -> crate::support::Work {
     running.inbox.deliver(message("42", "first")).await;
     let first = works.next().await;
     for number in 0..32 {
-        running.inbox.deliver(message("42", &number.to_string())).await;
+        soon("room", running.inbox.deliver(message("42", &number.to_string()))).await;
     }
     first
 }
