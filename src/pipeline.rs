@@ -41,12 +41,10 @@ struct Shared {
     closing: CancellationToken,
 }
 
-/// One account: its adapter, its gate, and the bells of its outbox.
+/// One account: its adapter, its gate, and the bell of its outbox.
 struct Line {
     adapter: Arc<dyn ChannelAdapter>,
     gate: AccountHandle,
-    /// There is a code to be sent.
-    knocked: Notify,
     /// What waits to be sent is worth a try now.
     reachable: Notify,
 }
@@ -70,8 +68,8 @@ impl Pipeline {
     pub fn new(gate: DmGate, agent: Arc<dyn Agent>, channels: Vec<Arc<dyn ChannelAdapter>>) -> Self {
         let line = |adapter: Arc<dyn ChannelAdapter>| {
             let account = adapter.meta().account.clone();
-            let (knocked, reachable) = Default::default();
-            (account.clone(), Line { gate: gate.account(&account), adapter, knocked, reachable })
+            let line = Line { gate: gate.account(&account), adapter, reachable: Notify::new() };
+            (account, line)
         };
         let lines = channels.into_iter().map(line).collect();
         let (conversations, tasks, closing) = Default::default();
@@ -161,9 +159,8 @@ impl Pipeline {
         match line.gate.admit_for_outbox(&message).await {
             // INVARIANT I1: the agent's queue takes a permit, and only the gate makes one.
             Decision::Admit(permit) => Conversations::queue(self, permit, message).await,
-            // The request is on disk with the way to its sender: the outbox takes it from there.
-            Decision::Challenge(_) => line.knocked.notify_one(),
-            Decision::Ignore(_) | Decision::Unavailable(_) => {}
+            // The request is on disk with the way to its sender: the outbox sees it there.
+            Decision::Challenge(_) | Decision::Ignore(_) | Decision::Unavailable(_) => {}
         }
     }
 }

@@ -75,7 +75,6 @@ impl Outbox {
                 Some(ended) = self.tries.join_next_with_id() => self.ended(ended),
                 () = sleep_until(next) => {}
                 () = store.changed(&account, loaded.revision) => {}
-                () = line.knocked.notified() => {}
                 () = line.reachable.notified() => {
                     self.plans.values_mut().for_each(|plan| plan.next = Instant::now());
                 }
