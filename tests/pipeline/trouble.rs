@@ -23,6 +23,8 @@ struct Switch {
     is_broken: AtomicBool,
     /// What became of a try can't be noted.
     forgets: AtomicBool,
+    /// Nor that one begins.
+    is_locked: AtomicBool,
     loads: AtomicUsize,
 }
 
@@ -83,7 +85,8 @@ impl Store for Breakable {
         what: SendKind,
         step: SendStep,
     ) -> Result<Option<Send>, StoreError> {
-        if step != SendStep::Try && self.1.forgets.load(Ordering::SeqCst) {
+        let refused = if step == SendStep::Try { &self.1.is_locked } else { &self.1.forgets };
+        if refused.load(Ordering::SeqCst) {
             return Err(Fault::unreadable("broken on purpose").into());
         }
         self.working()?.sending(account, request, what, step).await
@@ -282,16 +285,18 @@ async fn i6_a_failure_that_can_t_be_noted_is_still_a_failure() {
 #[tokio::test(start_paused = true)]
 async fn a_notice_is_not_given_up_because_the_store_was_in_trouble() {
     let (ground, switch) = ground();
-    let (adapter, mut sends) = adapter(vec![Ok(()), failed()]);
+    let (adapter, mut sends) = adapter(vec![Ok(()), failed(), failed()]);
     let running = ground.run(adapter, Echo);
     running.inbox.deliver(message("42", "hi")).await;
     sends.next().await;
     approve(&*ground.store, "42", true).await;
     sends.next().await;
-    switch.is_broken.store(true, Ordering::SeqCst);
-    sends.silence(24 * HOUR).await;
-    switch.is_broken.store(false, Ordering::SeqCst);
-    assert_eq!(sends.next().await.to, "42");
+    for trouble in [&switch.is_broken, &switch.is_locked] {
+        trouble.store(true, Ordering::SeqCst);
+        sends.silence(12 * HOUR).await;
+        trouble.store(false, Ordering::SeqCst);
+        assert_eq!(sends.next().await.to, "42");
+    }
     running.stop().await;
 }
 
