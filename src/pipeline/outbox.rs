@@ -44,6 +44,8 @@ struct Plan {
     failed: u32,
     next: Instant,
     under_way: Option<Id>,
+    /// The sender could be reached again while a try was under way, too late for it.
+    again: bool,
 }
 
 /// What a try came to: when another is needed, if it is.
@@ -76,7 +78,10 @@ impl Outbox {
                 () = sleep_until(next) => {}
                 () = store.changed(&account, loaded.revision) => {}
                 () = line.reachable.notified() => {
-                    self.plans.values_mut().for_each(|plan| plan.next = Instant::now());
+                    for plan in self.plans.values_mut() {
+                        plan.next = Instant::now();
+                        plan.again = plan.under_way.is_some();
+                    }
                 }
             }
         }
@@ -91,7 +96,7 @@ impl Outbox {
         let due: Vec<Due> = self.due(state, snapshot).collect();
         self.plans.retain(|key, plan| plan.under_way.is_some() || due.iter().any(|due| due.key() == *key));
         for due in due {
-            let fresh = Plan { failed: 0, next: Instant::now(), under_way: None };
+            let fresh = Plan { failed: 0, next: Instant::now(), under_way: None, again: false };
             let plan = self.plans.entry(due.key()).or_insert(fresh);
             if plan.under_way.is_none() && plan.next <= Instant::now() {
                 let (pipeline, account) = (self.pipeline.clone(), self.account.clone());
@@ -161,7 +166,8 @@ impl Outbox {
             }
         };
         // A code does not live longer than an hour; a platform may ask for eternity.
-        plan.next = Instant::now() + wait.min(24 * HOUR);
+        let wait = if std::mem::take(&mut plan.again) { Duration::ZERO } else { wait.min(24 * HOUR) };
+        plan.next = Instant::now() + wait;
     }
 }
 

@@ -1,5 +1,6 @@
 //! Codes on their way to strangers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use dmgate::pairing::{Approval, Surface, Target};
@@ -145,6 +146,23 @@ async fn who_can_be_reached_again_is_sent_their_code_at_once() {
     sends.silence(Duration::from_secs(60)).await;
     running.inbox.reachable(&account());
     assert_eq!((sends.next().await.at - first.at).as_secs(), 60);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_can_be_reached_while_a_try_fails_is_sent_their_code_at_once() {
+    let ground = Ground::new();
+    let (mock, mut sends) = adapter(vec![wait_for(HOUR)]);
+    let slow = Slow::new(mock, 0);
+    let hold = Arc::clone(&slow.hold);
+    let running = ground.run(slow, nobody());
+    running.inbox.deliver(message("42", "hi")).await;
+    let first = sends.next().await;
+    running.inbox.reachable(&account());
+    // The outbox hears the bell before the try that is under way ends.
+    sends.silence(Duration::from_secs(1)).await;
+    hold.add_permits(2);
+    assert_eq!((sends.next().await.at - first.at).as_secs(), 1);
     running.stop().await;
 }
 
