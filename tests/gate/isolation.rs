@@ -106,3 +106,25 @@ async fn i8_accounts_that_would_share_a_file_are_refused() {
     assert!(refused.to_string().contains("would share the file `one-two-allowFrom.json`"), "{refused}");
     assert!(AccountKey::parse("nextcloud", "talk").is_err());
 }
+
+/// Two requests with one code, as only a hand can make them: the first in the file is meant, and its account's list.
+#[tokio::test]
+async fn i4_i8_an_approval_asks_its_own_list_whether_the_sender_is_in() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let scene = Scene::new(On::Files);
+    let work = key("alpha", "work");
+    scene.store().allow(&work, &id("1"), &actor()).await.unwrap();
+    let now = dmgate::Clock::now(&scene.clock);
+    let request = |id: &str, account: &str| {
+        format!(r#"{{"id":"{id}","code":"ABCDEFGH","createdAt":"{now}","meta":{{"accountId":"{account}"}}}}"#)
+    };
+    let text =
+        format!(r#"{{"version":1,"requests":[{},{}]}}"#, request("1", "default"), request("2", "work"));
+    let mut file = std::fs::File::create(scene.dir().join("alpha-pairing.json")).unwrap();
+    std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+    file.set_permissions(std::fs::Permissions::from_mode(0o600)).unwrap();
+    let code = dmgate::pairing::PairingCode::parse("abcdefgh").unwrap();
+    assert_eq!(scene.approve(Target::Code(code.clone()), Surface::Local).await.unwrap().id, id("1"));
+    assert_eq!(scene.says(&["1"]).await, "allowlisted");
+    assert_eq!(scene.approve(Target::Code(code), Surface::Local).await.unwrap().id, id("2"));
+}
