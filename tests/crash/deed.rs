@@ -151,6 +151,8 @@ pub(crate) async fn look(store: &Arc<dyn Store>) -> Seen {
     let live: Vec<&str> = waiting.iter().map(|request| request.code.reveal()).collect();
     assert_eq!(live.iter().collect::<BTreeSet<_>>().len(), live.len(), "I5: no code twice");
     assert!(waiting.len() <= 3, "I3");
+    let is_known = |request: &dmgate::pairing::Request| record.hour_of(&request.request).is_some();
+    assert!(waiting.iter().all(is_known), "I6: what our record does not know was never handed out");
     let of_live = |request: &dmgate::pairing::RequestId| waiting.iter().any(|w| w.request == *request);
     Seen {
         allowed: store.allowed(&at).await.expect("the list is whole").into_iter().collect(),

@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
-use dmgate::pairing::{Approval, Surface, Target};
+use dmgate::pairing::{Approval, Handover, Knock, Knocked, Surface, Target};
 
 use crate::scene::{On, Scene, actor, alpha, id, key, message};
 
@@ -204,20 +204,51 @@ async fn i7_a_damaged_record_costs_the_channel() {
     }
 }
 
-/// Codes that were still to be sent are sent when the pending file is whole again.
+/// Whatever asks the store itself meets the same trouble: the gate is not its only caller.
 #[tokio::test]
-async fn i6_i7_a_damaged_pending_file_drops_no_sending() {
-    use dmgate::pairing::{Handover, Knock, Knocked};
+async fn i7_the_store_gives_no_code_and_decides_none_by_a_damaged_file() {
+    for damaged in [PENDING, RECORD] {
+        let scene = scene().await;
+        put(&scene.dir().join(damaged), b"{");
+        let (channel, store) = (alpha(), scene.store());
+        assert!(store.knock(channel.channel(), knock_of("1")).await.is_err(), "{damaged}");
+        let (target, surface) = (Target::Sender(id("waits")), Surface::Local);
+        let approval = Approval { target, account: None, surface, notify: false };
+        assert!(store.approve(channel.channel(), approval.clone(), &actor()).await.is_err(), "{damaged}");
+        assert!(store.reject(channel.channel(), approval, false, &actor()).await.is_err(), "{damaged}");
+        assert!(store.pending(channel.channel()).await.is_err(), "{damaged}");
+    }
+}
+
+#[tokio::test]
+async fn i7_an_open_account_is_closed_by_a_damaged_allow_file() {
     let scene = scene().await;
-    let knock = Knock {
+    scene.gate.set_policies([], crate::scene::policy(dmgate::DmPolicy::Open, &["*"]));
+    assert_eq!(scene.says(&["stranger"]).await, "open");
+    put(&scene.dir().join(ALLOWED), b"{");
+    assert_eq!(scene.says(&["stranger"]).await, "store_unreadable");
+    assert_eq!(scene.says(&["in"]).await, "store_unreadable");
+    // Where approvals do not count, the file is not needed.
+    scene.gate.set_policies([], crate::scene::policy(dmgate::DmPolicy::Allowlist, &["listed"]));
+    assert_eq!(scene.says(&["listed"]).await, "allowlisted");
+}
+
+fn knock_of(who: &str) -> Knock {
+    Knock {
         account: alpha().account().clone(),
-        sender: crate::scene::sender(&["1"]),
+        sender: crate::scene::sender(&[who]),
         route: dmgate::ReplyRoute::new("r"),
         source: None,
         meta: Vec::new(),
         limits: dmgate::Limits::default(),
         handover: Handover::Outbox,
-    };
+    }
+}
+
+/// Codes that were still to be sent are sent when the pending file is whole again.
+#[tokio::test]
+async fn i6_i7_a_damaged_pending_file_drops_no_sending() {
+    let (scene, knock) = (scene().await, knock_of("1"));
     let channel = alpha();
     assert!(matches!(scene.store().knock(channel.channel(), knock).await, Ok(Knocked::Issued(_))));
     let path = scene.dir().join(PENDING);
