@@ -93,6 +93,44 @@ fn i3_i11_a_hundred_at_once_get_three_codes_and_cost_few_writes() {
     assert!((2..=4).contains(&renames), "{renames} replaces");
 }
 
+/// Who waits for the same locks shares one look and one write.
+#[test]
+fn i11_a_hundred_who_wait_for_one_lock_cost_two_writes() {
+    let faults = Faults::turn();
+    let temp = crate::scratch();
+    let gate = gate(temp.path(), PendingScope::Channel);
+    let renames = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&renames);
+    faults.arm(move |step| {
+        counted.fetch_add(usize::from(step == Step::Rename), Ordering::SeqCst);
+        None
+    });
+    let lock = std::fs::File::create(temp.path().join("credentials/alpha-dmgate.lock")).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let knock = |who: String| dmgate::pairing::Knock {
+        limits: Limits { pending_max: 100, ..Limits::default() },
+        ..crate::deed::knock_of(&who)
+    };
+    runtime().block_on(async {
+        let channel = at("default").channel().clone();
+        let mut asked: Vec<_> =
+            (0..100).map(|n| gate.store().knock(&channel, knock(format!("s{n}")))).collect();
+        for future in &mut asked {
+            // From its first poll on it waits in line.
+            let polled = std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_ready())).await;
+            assert!(!polled);
+        }
+        drop(lock);
+        for future in asked {
+            assert!(matches!(future.await, Ok(dmgate::pairing::Knocked::Issued(_))));
+        }
+    });
+    faults.disarm();
+    // Those who came before the first look, those who came after it, and our record, which is new.
+    let renames = renames.load(Ordering::SeqCst);
+    assert!((2..=3).contains(&renames), "{renames} replaces");
+}
+
 #[test]
 fn i2_i5_one_sender_at_once_gets_one_code() {
     let _turn = Faults::turn();
