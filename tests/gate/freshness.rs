@@ -131,3 +131,24 @@ async fn i1_i9_a_directory_that_is_replaced_is_left_at_once() {
         assert!(scene.dir().join("alpha-allowFrom.json").exists());
     }
 }
+
+/// A release is switched, a secret mounted anew: the link in the path points elsewhere.
+#[tokio::test]
+async fn i9_a_link_in_the_path_that_points_elsewhere_counts_at_once() {
+    use dmgate::store::{FileOptions, FileStore};
+    let (one, two) = (Scene::new(On::Files), Scene::new(On::Files));
+    one.allow("1").await;
+    two.allow("2").await;
+    let temp = tempfile::tempdir().unwrap();
+    let (now, next) = (temp.path().join("now"), temp.path().join("next"));
+    let state = |scene: &Scene| scene.dir().parent().unwrap().to_owned();
+    std::os::unix::fs::symlink(state(&one), &now).unwrap();
+    let store = FileStore::open(FileOptions::new(&now), one.clock.world()).unwrap();
+    let gate = dmgate::DmGate::builder().world(one.clock.world()).store(store).build();
+    let says = async |who| gate.admit(&message(&alpha(), &[who])).await.reason().as_str();
+    assert_eq!(says("1").await, "allowlisted");
+    std::os::unix::fs::symlink(state(&two), &next).unwrap();
+    rustix::fs::rename(&next, &now).unwrap();
+    assert_eq!(says("1").await, "pairing_required");
+    assert_eq!(says("2").await, "allowlisted");
+}
