@@ -93,10 +93,10 @@ impl ChannelState {
             PendingScope::Account => request.account == *account,
         };
         let running = || self.record.hours.iter().filter(|hour| hour.counts_at(now)).count();
-        let lost = self
-            .unusable
-            .iter()
-            .filter(|at| limits.pending_scope == PendingScope::Channel && now <= at.plus(HOUR));
+        // With a stamp far ahead they would take a slot for years, and we can't set it right.
+        let is_live = |at: &Timestamp| now <= at.plus(HOUR) && *at <= now.plus(HOUR);
+        let lost =
+            self.unusable.iter().filter(|at| limits.pending_scope == PendingScope::Channel && is_live(at));
         let full = live.clone().filter(counted).count() + lost.count() >= limits.pending_max
             || live
                 .any(|request| request.account == *account && same_source(request.source.as_ref(), source))

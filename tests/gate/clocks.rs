@@ -84,6 +84,32 @@ async fn i2_i3_stamps_of_the_future_are_taken_as_now() {
     assert_eq!(scene.says(&["1"]).await, "pairing_required");
 }
 
+/// What only the neighbour understands takes its slot as long as it does there, and not for years.
+#[tokio::test]
+async fn i3_requests_that_we_do_not_understand_take_slots() {
+    let scene = Scene::new(On::Files);
+    let now = scene.clock.now().as_millis();
+    let text = |at: i64| {
+        let stamp = Timestamp::from_millis(at);
+        let request = |id: u32| {
+            format!(
+                r#"{{"id":"{id}","code":"AAAAAAA{id}","createdAt":"{stamp}","meta":{{"accountId":"our account"}}}}"#
+            )
+        };
+        format!(r#"{{"version":1,"requests":[{},{}]}}"#, request(2), request(3))
+    };
+    write(&scene, "alpha-pairing.json", &text(now));
+    scene.code(&["1"]).await;
+    assert_eq!(scene.says(&["2"]).await, "pending_full", "the other account is no account of ours");
+    scene.minutes(61);
+    assert_eq!(scene.says(&["2"]).await, "pairing_required");
+    let scene = Scene::new(On::Files);
+    write(&scene, "alpha-pairing.json", &text(now + 365 * 24 * HOUR));
+    for who in ["1", "2", "3"] {
+        scene.code(&[who]).await;
+    }
+}
+
 fn write(scene: &Scene, name: &str, text: &str) {
     use std::os::unix::fs::PermissionsExt as _;
     let path = scene.dir().join(name);
