@@ -135,3 +135,24 @@ async fn i13_a_held_lock_stops_no_known_sender() {
     approve(&**gate.store(), ours.code.reveal()).await;
     assert!(is_in(&gate, "default", "2").await);
 }
+
+/// As a program that keeps to no protocol, in the very moment between our look at a list and our rename.
+#[tokio::test(flavor = "multi_thread")]
+async fn i13_a_list_that_is_written_without_its_lock_is_not_overwritten() {
+    let house = House::new();
+    let name = "telegram-work-allowFrom.json";
+    let list = house.file(name);
+    let before = "{\n  \"version\": 1,\n  \"allowFrom\": [\n    \"1\"\n  ]\n}\n";
+    house.write(name, before);
+    let lock = house.file(&format!("{name}.lock"));
+    let was_held = AtomicBool::new(false);
+    let (world, _waiting) = watched(move || {
+        if lock.exists() && !was_held.swap(true, Ordering::SeqCst) {
+            std::fs::write(&list, before.replace("\"1\"", "\"1\",\n    \"2\"")).unwrap();
+        }
+    });
+    let store = house.store(world);
+    assert!(store.allow(&account("work"), &sender("3"), &owner()).await.unwrap());
+    assert_eq!(house.openclaw.store().allow_from("telegram", "work"), ["1", "2", "3"]);
+    assert_eq!(house.leftovers(), [""; 0]);
+}
