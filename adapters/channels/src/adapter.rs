@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dmgate::{AccountKey, ChannelAdapter, ChannelId, World};
 
-use crate::options::{ConfigError, FromOptions, OptionSpec, Options};
+use crate::options::{ConfigError, OptionSpec, Options};
 
 /// What an adapter is put into: everything around it that is not an option of its own.
 #[derive(Clone, Debug)]
@@ -29,24 +29,6 @@ pub enum Transport {
     Socket,
 }
 
-/// A platform's adapter, as this crate makes it.
-pub trait Adapter: ChannelAdapter + Sized {
-    /// What it is told.
-    type Config: FromOptions;
-
-    /// The channel's name.
-    const NAME: &'static str;
-
-    /// How events can come, the default first.
-    const TRANSPORTS: &'static [Transport];
-
-    /// An adapter that is ready to run. Nothing is sent or received yet.
-    ///
-    /// # Errors
-    /// [`ConfigError`] says which option won't do, and what would.
-    fn open(setup: Setup, config: Self::Config) -> Result<Self, ConfigError>;
-}
-
 /// A channel that is compiled in.
 #[derive(Clone, Copy)]
 pub struct Channel {
@@ -56,16 +38,17 @@ pub struct Channel {
     pub transports: &'static [Transport],
     /// What it is told.
     pub options: &'static [OptionSpec],
-    open: Open,
+    pub(crate) open: Open,
 }
 
 type Open = fn(Setup, &Options) -> Result<Arc<dyn ChannelAdapter>, ConfigError>;
 
+/// By name.
 static CHANNELS: &[Channel] = &[
     #[cfg(feature = "irc")]
-    Channel::new::<crate::irc::Irc>(),
+    crate::irc::CHANNEL,
     #[cfg(feature = "telegram")]
-    Channel::new::<crate::telegram::Telegram>(),
+    crate::telegram::CHANNEL,
 ];
 
 // === impl Setup ===
@@ -88,15 +71,6 @@ impl Setup {
 // === impl Channel ===
 
 impl Channel {
-    const fn new<A: Adapter>() -> Self {
-        Self {
-            name: A::NAME,
-            transports: A::TRANSPORTS,
-            options: <A::Config as FromOptions>::OPTIONS,
-            open: open::<A>,
-        }
-    }
-
     /// Every channel that is compiled in, by name.
     #[must_use]
     pub fn all() -> &'static [Self] {
@@ -122,10 +96,6 @@ impl Channel {
     }
 }
 
-fn open<A: Adapter>(setup: Setup, options: &Options) -> Result<Arc<dyn ChannelAdapter>, ConfigError> {
-    Ok(Arc::new(A::open(setup, A::Config::from_options(options)?)?))
-}
-
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Channel").field("name", &self.name).finish_non_exhaustive()
@@ -137,15 +107,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn channels_are_known_ones_by_name_and_all_options_are_explained() {
+    fn channels_are_known_ones_by_name() {
         assert!(Channel::all().is_sorted_by_key(|channel| channel.name));
         for channel in Channel::all() {
             let id = ChannelId::parse(channel.name).unwrap();
             assert!(dmgate::Known::of(&id).is_some(), "{channel:?}");
             assert!(!channel.transports.is_empty());
-            for option in channel.options {
-                assert!(!option.doc.is_empty() && option.doc.ends_with('.'), "{channel:?}: {}", option.name);
-            }
         }
     }
 

@@ -13,6 +13,7 @@
 //! We log in before anything else where `sasl_user` is given, and never stay without. The connection outlives `run` for
 //! as long as the adapter does: what was let in before a shutdown is still answered.
 
+mod config;
 mod connect;
 mod connection;
 mod delivery;
@@ -27,12 +28,13 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use config::Settings;
+pub use config::{Config, Identity, OPTIONS};
 use delivery::Outgoing;
 use dmgate::{
     AccountKey, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, Inbox, Known, OutboundText,
@@ -42,9 +44,8 @@ use route::Route;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::adapter::{Adapter, Setup, Transport};
-use crate::options::{ConfigError, choice, config};
-use crate::secret::Secret;
+use crate::adapter::{Channel, Setup, Transport};
+use crate::options::ConfigError;
 use crate::split;
 use crate::status::StatusCell;
 
@@ -57,45 +58,13 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 /// A connection that lasted so long was a good one.
 const GOOD: Duration = Duration::from_secs(60);
 
-choice! {
-    /// What a sender is known by.
-    pub enum Identity {
-        /// Their services account.
-        Account = "account",
-        /// Their whole mask, which is worth as much as the server's word for it.
-        Hostmask = "hostmask",
-    }
-}
-
-config! {
-    /// What the IRC adapter is told.
-    pub struct Config {
-        /// The server, as `irc.example.org`.
-        host: String,
-        /// Our nick; if it is in use, the same with `_` after it.
-        nick: String,
-        optional:
-        /// What senders are known by: `account` is their services account; `hostmask`, for networks without services,
-        /// is `nick!user@host`, which can be forged more easily.
-        identity: Identity = Identity::Account,
-        /// The account that we log in to (SASL PLAIN).
-        sasl_user: Option<String> = None,
-        /// The password of that account.
-        sasl_password: Option<Secret> = None,
-        /// The password of the server itself, if it has one.
-        password: Option<Secret> = None,
-        /// The port; if not given, 6697, or 6667 without TLS.
-        port: Option<u16> = None,
-        /// Whether the connection is encrypted.
-        tls: bool = true,
-        /// A PEM file with certificates to trust besides the machine's, for networks with an authority of their own.
-        ca_file: Option<PathBuf> = None,
-        /// The user name that others see; if not given, the nick.
-        user: Option<String> = None,
-        /// The real name that others see.
-        realname: String = "dmgate".to_owned(),
-    }
-}
+/// IRC, as it is found by name.
+pub(crate) const CHANNEL: Channel = Channel {
+    name: "irc",
+    transports: &[Transport::Socket],
+    options: OPTIONS,
+    open: |setup, options| Ok(Arc::new(Irc::open(setup, Config::from_options(options)?)?)),
+};
 
 /// One connection to one IRC network.
 pub struct Irc {
@@ -116,19 +85,6 @@ struct Shared {
     outbox: Mutex<Option<mpsc::Sender<Outgoing>>>,
 }
 
-/// The configuration, checked.
-struct Settings {
-    host: String,
-    port: u16,
-    tls: Option<connect::Tls>,
-    nick: String,
-    user: String,
-    realname: String,
-    password: Option<Secret>,
-    sasl: Option<(String, Secret)>,
-    identity: Identity,
-}
-
 /// How a connection ended.
 #[derive(Debug)]
 enum End {
@@ -142,14 +98,12 @@ enum End {
     NeedsLogin(String),
 }
 
-impl Adapter for Irc {
-    type Config = Config;
-
-    const NAME: &'static str = "irc";
-
-    const TRANSPORTS: &'static [Transport] = &[Transport::Socket];
-
-    fn open(setup: Setup, config: Config) -> Result<Self, ConfigError> {
+impl Irc {
+    /// An adapter that is ready to run. Nothing is sent or received yet.
+    ///
+    /// # Errors
+    /// [`ConfigError`] says which option won't do, and what would.
+    pub fn open(setup: Setup, config: Config) -> Result<Self, ConfigError> {
         let settings = Settings::check(config)?;
         let id_line = Known::of(setup.account.channel()).map_or("IRC id", |known| known.id_line);
         let meta = ChannelMeta {
@@ -213,57 +167,6 @@ impl Irc {
         let before =
             std::mem::replace(&mut *self.last.lock().unwrap_or_else(PoisonError::into_inner), connection);
         drop(before);
-    }
-}
-
-impl Settings {
-    fn check(config: Config) -> Result<Self, ConfigError> {
-        let invalid = |name, reason: &str| ConfigError::Invalid { name, reason: reason.to_owned() };
-        let one_line = |text: &str| !text.chars().any(char::is_control);
-        if !route::is_nick(&config.nick) {
-            return Err(invalid("nick", "a nick is one word that begins with a letter, as `gatekeeper`"));
-        }
-        let user = config.user.unwrap_or_else(|| config.nick.clone());
-        if !one_line(&user) || user.contains([' ', '@', '!', ':']) {
-            return Err(invalid("user", "a user name is one plain word"));
-        }
-        if !one_line(&config.realname) {
-            return Err(invalid("realname", "one line is expected"));
-        }
-        for (name, secret) in [("password", &config.password), ("sasl_password", &config.sasl_password)] {
-            if secret.as_ref().is_some_and(|secret| !one_line(secret.reveal())) {
-                return Err(invalid(name, "one line is expected"));
-            }
-        }
-        let sasl = match (config.sasl_user, config.sasl_password) {
-            (Some(user), Some(password)) if one_line(&user) => Some((user, password)),
-            (Some(_), Some(_)) => return Err(invalid("sasl_user", "one line is expected")),
-            (Some(_), None) => {
-                return Err(ConfigError::Missing { name: "sasl_password", doc: "it goes with `sasl_user`" });
-            }
-            (None, Some(_)) => {
-                return Err(ConfigError::Missing { name: "sasl_user", doc: "it goes with `sasl_password`" });
-            }
-            (None, None) => None,
-        };
-        let tls = match (config.tls, config.ca_file) {
-            (true, ca_file) => Some(connect::Tls::new(&config.host, ca_file.as_deref())?),
-            (false, None) => None,
-            (false, Some(_)) => {
-                return Err(invalid("ca_file", "it is of no use without `tls`; leave one of them out"));
-            }
-        };
-        Ok(Self {
-            port: config.port.unwrap_or(if config.tls { 6697 } else { 6667 }),
-            host: config.host,
-            tls,
-            nick: config.nick,
-            user,
-            realname: config.realname,
-            password: config.password,
-            sasl,
-            identity: config.identity,
-        })
     }
 }
 

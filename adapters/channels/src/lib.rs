@@ -1,9 +1,8 @@
 //! Chat platforms for [`dmgate`]: one module and one cargo feature each, all on by default.
 //!
 //! Every module has the same shape, in the same order: how the platform works and what of it is proven (the module's
-//! documentation), `Config` (what the owner tells it, declared once with `config!`), the adapter with its
-//! [`Adapter`] and [`dmgate::ChannelAdapter`] implementations, and in files beside it the parsing, the connection and
-//! the errors. No module holds policy: what came in goes to the gate as it is, also what the gate will surely refuse
+//! documentation), the adapter with its [`dmgate::ChannelAdapter`] implementation, and in files beside it the
+//! configuration (`config.rs`: what the owner tells it), the parsing, the connection and the errors. No module holds policy: what came in goes to the gate as it is, also what the gate will surely refuse
 //! (edits, groups, bots), so that its counters see it. Only events without any sender end in the adapter.
 //!
 //! The web chat is a channel of our own: `dmgate-gateway` makes and serves it, so it has no options, and [`Channel`]
@@ -33,7 +32,7 @@
 
 #![cfg_attr(
     not(feature = "_tls"),
-    allow(dead_code, unused_imports, unused_macros, reason = "without platforms there is nothing to list")
+    allow(dead_code, unused_imports, reason = "without platforms there is nothing to list")
 )]
 
 mod adapter;
@@ -66,6 +65,6 @@ pub mod telegram;
 #[cfg(feature = "webchat")]
 pub mod webchat;
 
-pub use adapter::{Adapter, Channel, Setup, Transport};
-pub use options::{ConfigError, FromOptions, Options};
+pub use adapter::{Channel, Setup, Transport};
+pub use options::{ConfigError, Options};
 pub use secret::Secret;

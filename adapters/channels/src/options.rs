@@ -1,16 +1,16 @@
 //! What a channel is told: options by name, read into each channel's own `Config`.
 //!
-//! A channel declares its options once, with the `config!` macro: the struct that Rust programs fill, the table that
-//! the command line prints and checks, and the way from one to the other.
+//! A channel has a plain `Config`, a table of its options (`OPTIONS`), which the command line prints and checks, and
+//! `Config::from_options`, which reads what is given.
 
-mod kind;
 mod value;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-pub use kind::OptionKind;
-pub(crate) use kind::{OptionType, choice};
 pub use value::OptionValue;
+
+use crate::secret::Secret;
 
 /// One option of a channel.
 #[derive(Clone, Copy, Debug)]
@@ -21,27 +21,30 @@ pub struct OptionSpec {
     pub kind: OptionKind,
     /// Whether a channel can't do without.
     pub required: bool,
-    /// What it is when it is not given, as text.
-    pub default: fn() -> Option<String>,
-    /// What it is for.
+    /// What counts when it is not given, as people write it.
+    pub default: Option<&'static str>,
+    /// What it is for: a sentence.
     pub doc: &'static str,
+}
+
+/// What an option takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OptionKind {
+    /// A text.
+    String,
+    /// A text that nobody should see; it may also come from a file or a variable.
+    Secret,
+    /// A whole number.
+    Integer,
+    /// `true` or `false`.
+    Bool,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
 }
 
 /// Options as they are given. Secrets are among them, so it shows nothing of itself.
 #[derive(Clone, Default)]
 pub struct Options(BTreeMap<String, OptionValue>);
-
-/// A channel's `Config`: what it takes, and how it is read from options.
-pub trait FromOptions: Sized {
-    /// Everything it takes, in the order in which people should meet it.
-    const OPTIONS: &'static [OptionSpec];
-
-    /// Reads the options. Those that are not given have their defaults.
-    ///
-    /// # Errors
-    /// [`ConfigError`] names the option that is unknown, missing or of the wrong kind.
-    fn from_options(options: &Options) -> Result<Self, ConfigError>;
-}
 
 /// Why a channel can't be set up as it is told. No value is shown: it may be a secret in the wrong place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +78,28 @@ pub enum ConfigError {
     Setup(String),
 }
 
+impl OptionSpec {
+    /// An option that a channel can't do without.
+    pub(crate) const fn required(name: &'static str, kind: OptionKind, doc: &'static str) -> Self {
+        Self { name, kind, required: true, default: None, doc }
+    }
+
+    /// An option that may be left out.
+    pub(crate) const fn optional(name: &'static str, kind: OptionKind, doc: &'static str) -> Self {
+        Self { name, kind, required: false, default: None, doc }
+    }
+
+    /// The same, with what counts when it is left out.
+    pub(crate) const fn or(self, default: &'static str) -> Self {
+        Self { default: Some(default), ..self }
+    }
+
+    /// That it is missing.
+    pub(crate) fn missing(&self) -> ConfigError {
+        ConfigError::Missing { name: self.name, doc: self.doc }
+    }
+}
+
 impl Options {
     /// No options.
     #[must_use]
@@ -94,210 +119,167 @@ impl Options {
         self.0.insert(name.into(), value.into());
     }
 
-    /// Finds options that are not in `known`.
-    pub(crate) fn check(&self, known: &'static [OptionSpec]) -> Result<(), ConfigError> {
-        match self.0.keys().find(|name| !known.iter().any(|spec| spec.name == **name)) {
+    /// Finds options that are not in `table`.
+    pub(crate) fn check(&self, table: &'static [OptionSpec]) -> Result<(), ConfigError> {
+        match self.0.keys().find(|name| !table.iter().any(|spec| spec.name == **name)) {
             None => Ok(()),
             Some(name) => Err(ConfigError::Unknown {
                 name: dmgate::escape(name),
-                nearest: nearest(name, known.iter().map(|spec| spec.name)),
+                nearest: nearest(name, table.iter().map(|spec| spec.name)),
             }),
         }
     }
 
-    pub(crate) fn optional<T: OptionType>(&self, name: &'static str) -> Result<Option<T>, ConfigError> {
-        let read = |value| T::read(value).map_err(|reason| ConfigError::Invalid { name, reason });
-        self.0.get(name).map(read).transpose()
+    pub(crate) fn text(&self, name: &'static str) -> Result<Option<String>, ConfigError> {
+        self.read(name, |value| value.text().map(str::to_owned), || "a text is expected".to_owned())
     }
 
-    pub(crate) fn required<T: OptionType>(
+    pub(crate) fn secret(&self, name: &'static str) -> Result<Option<Secret>, ConfigError> {
+        self.read(name, |value| value.text().map(Secret::new), || "a secret is expected".to_owned())
+    }
+
+    pub(crate) fn bool(&self, name: &'static str) -> Result<Option<bool>, ConfigError> {
+        self.read(name, OptionValue::bool, || "`true` or `false` is expected".to_owned())
+    }
+
+    pub(crate) fn port(&self, name: &'static str) -> Result<Option<u16>, ConfigError> {
+        let port = |value: &OptionValue| value.integer().and_then(|number| u16::try_from(number).ok());
+        self.read(name, port, || format!("a whole number up to {} is expected", u16::MAX))
+    }
+
+    pub(crate) fn word<T: Copy>(
         &self,
         name: &'static str,
-        doc: &'static str,
-    ) -> Result<T, ConfigError> {
-        self.optional(name)?.ok_or(ConfigError::Missing { name, doc })
+        words: &[(&str, T)],
+    ) -> Result<Option<T>, ConfigError> {
+        let known = |text: &str| words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        self.read(
+            name,
+            |value| value.text().and_then(known),
+            || format!("{} is expected", one_of(words.iter().map(|(word, _)| *word))),
+        )
+    }
+
+    /// An option, if it is given; `expected` says what would do, never what was given.
+    fn read<T>(
+        &self,
+        name: &'static str,
+        read: impl Fn(&OptionValue) -> Option<T>,
+        expected: impl Fn() -> String,
+    ) -> Result<Option<T>, ConfigError> {
+        let read = |value| read(value).ok_or_else(|| ConfigError::Invalid { name, reason: expected() });
+        self.0.get(name).map(read).transpose()
     }
 }
 
+impl fmt::Display for OptionKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::String => f.write_str("string"),
+            Self::Secret => f.write_str("secret"),
+            Self::Integer => f.write_str("integer"),
+            Self::Bool => f.write_str("bool"),
+            Self::OneOf(words) => f.write_str(&one_of(words.iter().copied())),
+        }
+    }
+}
+
+fn one_of<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    format!("one of {}", words.map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "))
+}
+
 /// The name that is probably meant by `typed`: the nearest one, if it is near.
-#[must_use]
-pub fn nearest<'a>(typed: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+fn nearest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let near = (typed.chars().count() / 3).max(1);
     names
-        .into_iter()
         .map(|name| (strsim::osa_distance(typed, name), name))
         .filter(|(distance, _)| *distance <= near)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
 }
 
-/// Declares a channel's `Config`: first what it can't do without, then, after `optional:`, what has a default.
-macro_rules! config {
-    (
-        $(#[$meta:meta])*
-        $vis:vis struct $name:ident {
-            $( $(#[doc = $doc:literal])+ $field:ident : $type:ty, )*
-            optional:
-            $( $(#[doc = $more_doc:literal])+ $more:ident : $more_type:ty = $default:expr, )*
-        }
-    ) => {
-        $(#[$meta])*
-        #[derive(Clone)]
-        $vis struct $name {
-            $( $(#[doc = $doc])+ $vis $field: $type, )*
-            $( $(#[doc = $more_doc])+ $vis $more: $more_type, )*
-        }
-
-        impl $name {
-            /// What can't be left out, and the defaults of everything else.
-            #[must_use]
-            $vis fn new($($field: $type),*) -> Self {
-                Self { $($field,)* $($more: $default,)* }
-            }
-        }
-
-        impl $crate::options::FromOptions for $name {
-            const OPTIONS: &'static [$crate::options::OptionSpec] = &[
-                $( $crate::options::OptionSpec {
-                    name: stringify!($field),
-                    kind: <$type as $crate::options::OptionType>::KIND,
-                    required: true,
-                    default: || None,
-                    doc: concat!($($doc),+).trim_ascii(),
-                }, )*
-                $( $crate::options::OptionSpec {
-                    name: stringify!($more),
-                    kind: <$more_type as $crate::options::OptionType>::KIND,
-                    required: false,
-                    default: || {
-                        let default: $more_type = $default;
-                        $crate::options::OptionType::show(&default)
-                    },
-                    doc: concat!($($more_doc),+).trim_ascii(),
-                }, )*
-            ];
-
-            fn from_options(
-                options: &$crate::options::Options,
-            ) -> Result<Self, $crate::options::ConfigError> {
-                options.check(Self::OPTIONS)?;
-                Ok(Self {
-                    $( $field: options.required(stringify!($field), concat!($($doc),+).trim_ascii())?, )*
-                    $( $more: options.optional(stringify!($more))?.unwrap_or_else(|| $default), )*
-                })
-            }
-        }
-    };
-}
-
-pub(crate) use config;
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::Secret;
 
-    choice! {
-        /// How warm.
-        enum Warmth {
-            /// Not at all.
-            Cold = "cold",
-            /// Very.
-            Hot = "hot",
+    const WORDS: [(&str, u8); 2] = [("cold", 1), ("hot", 2)];
+
+    const TABLE: &[OptionSpec] = &[
+        OptionSpec::required("key", OptionKind::Secret, "Opens the lid."),
+        OptionSpec::optional("warmth", OptionKind::OneOf(&["cold", "hot"]), "How warm it gets.").or("hot"),
+    ];
+
+    /// What holds of every channel's table: each option in it is explained and read, its words are the ones that are
+    /// read, and its defaults are those that count. `needed` gives what can't be left out.
+    pub(crate) fn check_table<C: PartialEq>(
+        table: &'static [OptionSpec],
+        needed: &Options,
+        from_options: fn(&Options) -> Result<C, ConfigError>,
+    ) {
+        let read = |options: &Options| from_options(options).unwrap_or_else(|error| panic!("{error}"));
+        let mut all = needed.clone();
+        for spec in table {
+            let name = spec.name;
+            assert!(spec.doc.ends_with('.'), "{name}");
+            if spec.required {
+                let mut without = needed.clone();
+                without.0.remove(name);
+                assert_eq!(from_options(&without).err(), Some(spec.missing()));
+            }
+            let refused = from_options(&needed.clone().with(name, " ")).err();
+            let is_read = matches!(refused, Some(ConfigError::Invalid { name: read, .. }) if read == name);
+            assert!(is_read, "`{name}` is in the table and is not read");
+            if let OptionKind::OneOf(words) = spec.kind {
+                words.iter().for_each(|word| drop(read(&needed.clone().with(name, *word))));
+            }
+            if let Some(default) = spec.default {
+                all.set(name, default);
+            }
         }
-    }
-
-    config! {
-        /// A kettle.
-        struct Kettle {
-            /// Opens the lid.
-            key: Secret,
-            optional:
-            /// How warm
-            /// the water gets.
-            warmth: Warmth = Warmth::Hot,
-            /// How many cups.
-            cups: u16 = 2,
-            /// Whether it whistles.
-            whistle: bool = true,
-            /// Whose it is.
-            owners: Vec<String> = Vec::new(),
-            /// What is written on it.
-            label: Option<String> = None,
-        }
-    }
-
-    fn refusal(options: &Options) -> String {
-        Kettle::from_options(options).err().map(|error| error.to_string()).unwrap_or_default()
-    }
-
-    #[test]
-    fn what_is_given_is_read_and_the_rest_has_its_default() {
-        let options = Options::new()
-            .with("key", "k")
-            .with("warmth", "cold")
-            .with("cups", 3)
-            .with("owners", vec!["ann".to_owned()]);
-        let kettle = Kettle::from_options(&options).ok().unwrap();
-        assert_eq!((kettle.key.reveal(), kettle.cups, kettle.whistle), ("k", 3, true));
-        assert!(kettle.warmth == Warmth::Cold && kettle.label.is_none());
-        assert_eq!(kettle.owners, ["ann"]);
-        assert!(Kettle::new(Secret::new("k")).warmth == Warmth::Hot);
+        assert!(read(&all) == read(needed), "the table's defaults are not those that count");
     }
 
     #[test]
     fn text_does_for_every_kind_since_the_environment_has_nothing_else() {
-        let options =
-            Options::new().with("key", "k").with("cups", "4").with("whistle", "false").with("owners", "a, b");
-        let kettle = Kettle::from_options(&options).ok().unwrap();
-        assert_eq!((kettle.cups, kettle.whistle), (4, false));
-        assert_eq!(kettle.owners, ["a", "b"]);
+        let options = Options::new().with("port", "4").with("tls", "false").with("warmth", "cold");
+        assert_eq!(options.port("port"), Ok(Some(4)));
+        assert_eq!(options.bool("tls"), Ok(Some(false)));
+        assert_eq!(options.word("warmth", &WORDS), Ok(Some(1)));
+        let options = Options::new().with("port", 4).with("tls", false);
+        assert_eq!((options.port("port"), options.bool("tls")), (Ok(Some(4)), Ok(Some(false))));
+        assert_eq!(options.text("name"), Ok(None));
     }
 
     #[test]
     fn what_is_wrong_is_named_and_its_value_is_not_shown() {
-        let with = |name: &str, value: OptionValue| Options::new().with("key", "k").with(name, value);
-        assert_eq!(refusal(&Options::new()), "`key` is missing: Opens the lid.");
-        assert_eq!(
-            refusal(&with("wamrth", "x".into())),
-            "`wamrth` is not an option here; did you mean `warmth`?"
-        );
-        assert_eq!(refusal(&with("nonsense", "x".into())), "`nonsense` is not an option here");
-        assert_eq!(refusal(&with("warmth", "s3cret".into())), "`warmth`: one of `cold`, `hot` is expected");
-        assert_eq!(refusal(&with("cups", 70_000.into())), "`cups`: a whole number up to 65535 is expected");
-        assert_eq!(refusal(&with("whistle", 1.into())), "`whistle`: `true` or `false` is expected");
-        assert_eq!(refusal(&with("label", " ".into())), "`label`: a text is expected");
-        assert_eq!(refusal(&with("key", "".into())), "`key`: a secret is expected");
-        assert_eq!(refusal(&with("key", true.into())), "`key`: a secret is expected");
-    }
-
-    #[test]
-    fn the_table_says_what_there_is() {
-        let table: Vec<_> = Kettle::OPTIONS
-            .iter()
-            .map(|spec| (spec.name, spec.kind.to_string(), spec.required, (spec.default)()))
-            .collect();
-        let text = |text: &str| Some(text.to_owned());
-        assert_eq!(
-            table,
-            [
-                ("key", "secret".to_owned(), true, None),
-                ("warmth", "one of `cold`, `hot`".to_owned(), false, text("hot")),
-                ("cups", "integer".to_owned(), false, text("2")),
-                ("whistle", "bool".to_owned(), false, text("true")),
-                ("owners", "list".to_owned(), false, None),
-                ("label", "string".to_owned(), false, None),
-            ]
-        );
-        assert_eq!(Kettle::OPTIONS[1].doc, "How warm the water gets.");
+        let told = |error: ConfigError| error.to_string();
+        let check = |options: Options| options.check(TABLE).map_err(told).err().unwrap_or_default();
+        assert_eq!(TABLE[0].missing().to_string(), "`key` is missing: Opens the lid.");
+        let with = |name: &str| check(Options::new().with(name, "x"));
+        assert_eq!(with("wamrth"), "`wamrth` is not an option here; did you mean `warmth`?");
+        assert_eq!(with("nonsense"), "`nonsense` is not an option here");
+        assert_eq!(with("warmth"), "");
+        let given = |value: OptionValue| Options::new().with("x", value);
+        let secret = given("s3cret".into()).word("x", &WORDS).map_err(told);
+        assert_eq!(secret, Err("`x`: one of `cold`, `hot` is expected".to_owned()));
+        let port = given(70_000.into()).port("x").map_err(told);
+        assert_eq!(port, Err("`x`: a whole number up to 65535 is expected".to_owned()));
+        let flag = given(1.into()).bool("x").map_err(told);
+        assert_eq!(flag, Err("`x`: `true` or `false` is expected".to_owned()));
+        assert_eq!(given(" ".into()).text("x").map_err(told), Err("`x`: a text is expected".to_owned()));
+        for wrong in ["".into(), true.into()] {
+            let secret = given(wrong).secret("x").map_err(told).err();
+            assert_eq!(secret.as_deref(), Some("`x`: a secret is expected"));
+        }
     }
 
     #[test]
     fn a_name_far_from_all_others_is_like_none() {
+        let nearest = |typed, names: [&'static str; 2]| nearest(typed, names.into_iter());
         assert_eq!(nearest("tokne", ["token", "mode"]), Some("token"));
         assert_eq!(nearest("Token", ["token", "mode"]), Some("token"));
         assert_eq!(nearest("webhook_secert", ["mode", "webhook_secret"]), Some("webhook_secret"));
         assert_eq!(nearest("x", ["token", "mode"]), None);
-        assert_eq!(nearest("", ["token"]), None);
+        assert_eq!(nearest("", ["token", "mode"]), None);
     }
 }

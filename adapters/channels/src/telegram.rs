@@ -12,6 +12,7 @@
 //! (`answerCallbackQuery`), since nothing that came in is answered before it is decided.
 
 mod api;
+mod config;
 mod hook;
 mod poll;
 mod send;
@@ -19,11 +20,13 @@ mod send;
 mod tests;
 mod update;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::BotApi;
 use async_trait::async_trait;
 use bytes::Bytes;
+pub use config::{Config, Mode, OPTIONS};
 use dmgate::{
     Attachment, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError, Inbox, Known,
     OutboundText, Permit, ReplyRoute, SendError, SenderId, Webhook, World,
@@ -31,39 +34,19 @@ use dmgate::{
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::adapter::{Adapter, Setup, Transport};
+use crate::adapter::{Channel, Setup, Transport};
 use crate::dedupe::Dedupe;
-use crate::options::{ConfigError, choice, config};
+use crate::options::ConfigError;
 use crate::secret::Secret;
 use crate::status::StatusCell;
 
-choice! {
-    /// How events get from Telegram to us.
-    pub enum Mode {
-        /// We ask.
-        Poll = "poll",
-        /// Telegram calls our web server.
-        Webhook = "webhook",
-    }
-}
-
-config! {
-    /// What the Telegram adapter is told.
-    pub struct Config {
-        /// The bot's token, as BotFather gives it: `123456:ABC-DEF…`.
-        token: Secret,
-        optional:
-        /// How events come: `poll` asks Telegram, `webhook` has Telegram call the web server at `public_url`.
-        mode: Mode = Mode::Poll,
-        /// Proves that a web hook's caller is Telegram; 1 to 256 of the characters A-Z a-z 0-9 _ -, needed with
-        /// `mode = "webhook"`.
-        webhook_secret: Option<Secret> = None,
-        /// Where the Bot API is; another place for a Bot API server of your own.
-        api_base: String = "https://api.telegram.org".to_owned(),
-        /// A proxy for everything that goes there, as `http://proxy.example.org:3128`; it may hold a password.
-        proxy: Option<Secret> = None,
-    }
-}
+/// Telegram, as it is found by name.
+pub(crate) const CHANNEL: Channel = Channel {
+    name: "telegram",
+    transports: &[Transport::Poll, Transport::Webhook],
+    options: OPTIONS,
+    open: |setup, options| Ok(Arc::new(Telegram::open(setup, Config::from_options(options)?)?)),
+};
 
 /// One Telegram bot.
 pub struct Telegram {
@@ -96,14 +79,12 @@ const PACE: Pace = Pace {
     longest_retry: Duration::from_secs(60),
 };
 
-impl Adapter for Telegram {
-    type Config = Config;
-
-    const NAME: &'static str = "telegram";
-
-    const TRANSPORTS: &'static [Transport] = &[Transport::Poll, Transport::Webhook];
-
-    fn open(setup: Setup, config: Config) -> Result<Self, ConfigError> {
+impl Telegram {
+    /// An adapter that is ready to run. Nothing is sent or received yet.
+    ///
+    /// # Errors
+    /// [`ConfigError`] says which option won't do, and what would.
+    pub fn open(setup: Setup, config: Config) -> Result<Self, ConfigError> {
         let own_id = own_id(&config.token)?;
         let hook = match config.mode {
             Mode::Poll => None,
@@ -128,6 +109,15 @@ impl Adapter for Telegram {
             world: setup.world,
             pace: PACE,
         })
+    }
+
+    /// What an update says, if it says anything that someone sent.
+    fn parse(&self, update: &Value) -> Option<dmgate::InboundMessage> {
+        update::parse(&self.meta.account, self.own_id, update)
+            .inspect_err(
+                |reason| tracing::debug!(account = %self.meta.account, "an update is dropped: {reason}"),
+            )
+            .ok()
     }
 }
 
@@ -175,17 +165,6 @@ impl ChannelAdapter for Telegram {
 
     fn status(&self) -> ChannelStatus {
         self.status.get()
-    }
-}
-
-impl Telegram {
-    /// What an update says, if it says anything that someone sent.
-    fn parse(&self, update: &Value) -> Option<dmgate::InboundMessage> {
-        update::parse(&self.meta.account, self.own_id, update)
-            .inspect_err(
-                |reason| tracing::debug!(account = %self.meta.account, "an update is dropped: {reason}"),
-            )
-            .ok()
     }
 }
 

@@ -4,14 +4,12 @@
 /// it shows nothing of itself.
 #[derive(Clone, PartialEq, Eq)]
 pub enum OptionValue {
-    /// A text; also a number, `true`, `false`, or a list with commas, where such a thing is expected.
+    /// A text; also a number, `true` or `false`, where such a thing is expected.
     Text(String),
     /// A whole number.
     Integer(i64),
     /// `true` or `false`.
     Bool(bool),
-    /// Several texts.
-    List(Vec<String>),
 }
 
 impl OptionValue {
@@ -38,15 +36,6 @@ impl OptionValue {
             _ => None,
         }
     }
-
-    pub(crate) fn list(&self) -> Option<Vec<String>> {
-        let list: Vec<String> = match self {
-            Self::List(list) => list.clone(),
-            Self::Text(text) => text.split(',').map(|part| part.trim().to_owned()).collect(),
-            _ => return None,
-        };
-        list.iter().all(|part| !part.trim().is_empty()).then_some(list)
-    }
 }
 
 impl From<&str> for OptionValue {
@@ -70,11 +59,5 @@ impl From<i64> for OptionValue {
 impl From<bool> for OptionValue {
     fn from(bool: bool) -> Self {
         Self::Bool(bool)
-    }
-}
-
-impl From<Vec<String>> for OptionValue {
-    fn from(list: Vec<String>) -> Self {
-        Self::List(list)
     }
 }

@@ -30,7 +30,7 @@ struct OptionRow {
     option: &'static str,
     kind: String,
     needed: bool,
-    default: Option<String>,
+    default: Option<&'static str>,
     about: &'static str,
 }
 
@@ -96,7 +96,7 @@ impl Channels {
                 option: option.name,
                 kind: option.kind.to_string(),
                 needed: option.required,
-                default: (option.default)(),
+                default: option.default,
                 about: option.doc,
             })
             .collect();
@@ -112,8 +112,8 @@ impl Channels {
         }
         let mut columns = Columns::new(&["OPTION", "KIND", "DEFAULT", "WHAT FOR"]);
         for row in rows {
-            let default = row.default.unwrap_or_else(|| if row.needed { "needed" } else { "-" }.to_owned());
-            columns.row([row.option.to_owned(), row.kind, default, row.about.to_owned()]);
+            let default = row.default.unwrap_or(if row.needed { "needed" } else { "-" });
+            columns.row([row.option.to_owned(), row.kind, default.to_owned(), row.about.to_owned()]);
         }
         context.terminal.line(columns);
         context

@@ -46,8 +46,6 @@ pub(crate) struct Account {
 pub(crate) enum OptionValue {
     /// A text.
     Text(String),
-    /// A list of texts.
-    List(Vec<String>),
     /// A whole number.
     Number(i64),
     /// Yes or no.
@@ -201,17 +199,14 @@ fn read_option(section: &mut Section<'_>, option: &OptionSpec) -> Result<Option<
     }
     if !section.has(option.name) {
         section.know(&[option.name]);
-        if let Some(default) = (option.default)() {
+        if let Some(default) = option.default {
             let is_text = matches!(option.kind, OptionKind::String | OptionKind::OneOf(_));
-            let default = if is_text { quoted(&default) } else { default };
+            let default = if is_text { quoted(default) } else { default.to_owned() };
             section.show(option.name, default, &Origin::Default);
         }
         return Ok(None);
     }
     Ok(Some(match option.kind {
-        OptionKind::List => {
-            OptionValue::List(section.texts(option.name)?.into_iter().map(|text| text.value).collect())
-        }
         OptionKind::Integer => {
             let number = section.number(option.name, 0..=u64::from(u32::MAX), 0)?;
             OptionValue::Number(i64::from(u32::try_from(number).unwrap_or(u32::MAX)))

@@ -40,7 +40,6 @@ fn open(account: &Account, config: &Config) -> Result<Arc<dyn ChannelAdapter>, C
     for (name, value) in &account.options {
         match value {
             OptionValue::Text(text) => options.set(*name, text.clone()),
-            OptionValue::List(texts) => options.set(*name, texts.clone()),
             OptionValue::Number(number) => options.set(*name, *number),
             OptionValue::Flag(flag) => options.set(*name, *flag),
             OptionValue::Secret(secret) => options.set(*name, secret.reveal()?),

@@ -3,6 +3,7 @@
 use super::*;
 use crate::irc::line::Line;
 use crate::irc::registration::{Registration, Step};
+use crate::secret::Secret;
 
 /// Plays a server: what it says, one line after another, and what comes of it in the end.
 struct Talk {
