@@ -35,6 +35,14 @@ impl<T: Clone + Eq + Hash> Dedupe<T> {
         }
         true
     }
+
+    /// How many ids are remembered.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        assert_eq!(seen.order.len(), seen.set.len());
+        seen.set.len()
+    }
 }
 
 #[cfg(test)]
@@ -48,6 +56,6 @@ mod tests {
         assert!(!dedupe.is_new(1) && !dedupe.is_new(2));
         assert!(dedupe.is_new(3), "forgets 1");
         assert!(!dedupe.is_new(2) && dedupe.is_new(1));
-        assert_eq!(dedupe.seen.lock().unwrap().set.len(), 2);
+        assert_eq!(dedupe.len(), 2);
     }
 }

@@ -31,8 +31,8 @@
 //! ```
 
 #![cfg_attr(
-    not(feature = "_tls"),
-    allow(dead_code, unused_imports, reason = "without platforms there is nothing to list")
+    not(all(feature = "irc", feature = "telegram")),
+    allow(dead_code, unused_imports, reason = "what only a channel needs that is left out")
 )]
 
 mod adapter;
@@ -40,7 +40,7 @@ mod adapter;
 mod backoff;
 #[cfg(feature = "_http")]
 mod client;
-#[cfg(feature = "_webhook")]
+#[cfg(any(feature = "_webhook", feature = "webchat"))]
 mod dedupe;
 #[cfg(test)]
 #[cfg(feature = "_http")]

@@ -46,7 +46,7 @@ pub struct WebChat {
     meta: ChannelMeta,
     world: World,
     mailboxes: Mutex<Mailboxes>,
-    seen: Mutex<Seen>,
+    seen: Seen,
     awaited: Mutex<Awaited>,
     /// Messages on their way to the gate: the channel has ended when they are there.
     receiving: TaskTracker,
@@ -122,10 +122,7 @@ impl WebChat {
     /// What a visitor wrote, as a message; `None` if it came in before.
     fn message(&self, Written { visitor, from, text, id }: Written) -> Option<InboundMessage> {
         let id = match id {
-            Some(id) => {
-                let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-                seen.is_new(&visitor, &id).then_some(id)?
-            }
+            Some(id) => self.seen.is_new(&visitor, &id).then_some(id)?,
             // The answers are told apart by the message's id.
             None => self.new_session().ok()?.reveal().to_owned(),
         };
