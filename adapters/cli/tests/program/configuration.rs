@@ -21,6 +21,16 @@ fn show_says_what_is_in_force_and_why() {
 }
 
 #[test]
+fn the_contract_tells_every_key() {
+    let surface = include_str!("../../../../docs/SURFACE.md");
+    let told = surface.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let shown = Place::with_config(told).ok("config show");
+    // A key that it does not tell has its default. `dmgate channels` tells those of the channels.
+    let untold = shown.lines().filter(|line| line.ends_with("# default") && !line.starts_with("channels."));
+    assert_eq!(untold.collect::<Vec<_>>(), [""; 0]);
+}
+
+#[test]
 fn a_bad_configuration_stops_every_command_with_one_line() {
     let place = Place::with_config("[channels.telegram]\n\ndm_polcy = 'open'\n");
     for line in ["config show", "run", "pairing list", "admit telegram 5", "allow list telegram", "channels"]
