@@ -11,7 +11,7 @@ use crate::failure::Failure;
 
 pub(crate) const EXAMPLES: &str = "Examples:
   dmgate admit mybot 12345678 --name Ann --json
-  reply=$(dmgate admit mybot \"$sender\") || test $? = 10 && send \"$sender\" \"$reply\"
+  reply=$(dmgate admit mybot \"$sender\"); test $? = 10 && send \"$sender\" \"$reply\"
 
 Exit codes: 0 admit, 10 challenge (the text for the sender is on stdout), 11 ignore, 12 unavailable.";
 
