@@ -15,6 +15,8 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
+use super::fault::{Step, step};
+
 pub(crate) use error::{DirError, FileError};
 pub(crate) use facts::{Identity, Inspection, Kind};
 pub(super) use write::temp_name;
@@ -117,6 +119,7 @@ impl Dir {
             if before.size > MAX_FILE {
                 return Err(FileError::TooLarge { path: self.at(name), size: before.size, max: MAX_FILE });
             }
+            step(Step::Read).map_err(|source| self.io(name, "read", source))?;
             let mut bytes = Vec::with_capacity(usize::try_from(before.size).unwrap_or(0).saturating_add(1));
             let mut bounded = (&file).take(MAX_FILE.saturating_add(1));
             bounded.read_to_end(&mut bytes).map_err(|source| self.io(name, "read", source))?;

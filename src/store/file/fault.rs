@@ -22,6 +22,8 @@ pub enum Step {
     Append,
     /// An appended record is about to be synced; it is already visible.
     SyncAppend,
+    /// A file is about to be read.
+    Read,
     /// A lock is about to be taken.
     Lock,
     /// A lock is about to be released.

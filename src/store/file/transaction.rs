@@ -7,6 +7,7 @@ use super::document::{AllowDocument, DocumentError, PendingDocument, StoredReque
 use super::fault::{Step, step};
 use super::journal::Journal;
 use super::lock::{Flock, LockError, Sidecar, Waiting};
+use super::trouble::Trouble;
 use super::view::{Requests, request_id};
 use super::{Inner, names, trouble, view};
 use crate::allowlist::IdSet;
@@ -79,6 +80,12 @@ impl<'a> Transaction<'a> {
         }
         let journal = view::journal_of(channel, &dir)?;
         let pending = File::read(&dir, pending_name, PendingDocument::empty(), PendingDocument::parse);
+        // A damaged pending file does not keep the owner from revoking; trouble that passes is no reason to go on
+        // without it.
+        let pending = match pending {
+            Err(trouble) if trouble.is_lasting => Err(trouble.fault),
+            other => Ok(other?),
+        };
         let requests = pending.as_ref().map(|file| Requests::of(channel, &file.document)).unwrap_or_default();
         let now = inner.world.clock.now();
         let state = ChannelState::joined(requests.usable, requests.unusable, journal.record.clone());
@@ -238,12 +245,12 @@ impl<T> File<T> {
         name: String,
         empty: T,
         parse: fn(&[u8]) -> Result<T, DocumentError>,
-    ) -> Result<Self, Fault> {
-        let contents = dir.read(&name).map_err(|error| trouble::fault(&error))?;
+    ) -> Result<Self, Trouble> {
+        let contents = dir.read(&name)?;
         let identity = contents.as_ref().map(|contents| contents.identity);
         let document = match contents {
             None => empty,
-            Some(contents) => parse(&contents.bytes).map_err(|error| trouble::in_file(dir, &name, &error))?,
+            Some(contents) => parse(&contents.bytes).map_err(|error| trouble::damage(dir, &name, &error))?,
         };
         Ok(Self { name, account: None, document, identity, lock: None })
     }
@@ -317,6 +324,12 @@ impl Waiting for ByClock<'_> {
 impl From<Fault> for Interrupted {
     fn from(fault: Fault) -> Self {
         Self::Failed(fault.into())
+    }
+}
+
+impl From<Trouble> for Interrupted {
+    fn from(trouble: Trouble) -> Self {
+        Self::Failed(trouble.fault.into())
     }
 }
 

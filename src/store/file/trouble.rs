@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use super::disk::Dir;
+use super::disk::{Dir, FileError};
 use super::lock::LockError;
 use crate::decision::Fault;
 
@@ -11,7 +11,26 @@ pub(super) fn fault(error: &dyn Error) -> Fault {
     Fault::unreadable(whole(error))
 }
 
+/// Why a file could not be read.
+pub(super) struct Trouble {
+    pub(super) fault: Fault,
+    /// Whether it stays until the file changes, which is an event; trouble of the machine passes without one.
+    pub(super) is_lasting: bool,
+}
+
+impl From<FileError> for Trouble {
+    fn from(error: FileError) -> Self {
+        let is_lasting = !matches!(error, FileError::Io { .. } | FileError::Changing { .. });
+        Self { fault: fault(&error), is_lasting }
+    }
+}
+
 /// A file whose contents are no document.
+pub(super) fn damage(dir: &Dir, name: &str, error: &dyn Error) -> Trouble {
+    Trouble { fault: in_file(dir, name, error), is_lasting: true }
+}
+
+/// As [`damage`], for who looks once.
 pub(super) fn in_file(dir: &Dir, name: &str, error: &dyn Error) -> Fault {
     Fault::unreadable(format!("`{}`: {}", dir.path().join(name).display(), whole(error)))
 }

@@ -9,6 +9,7 @@ use super::disk::{Dir, Identity};
 use super::document::{PendingDocument, StoredRequest, visit_allow_entries};
 use super::freshness::{Freshness, Place, Since};
 use super::journal::Journal;
+use super::trouble::Trouble;
 use super::{names, trouble};
 use crate::allowlist::{IdSet, IdSetBuilder};
 use crate::clock::{Timestamp, World};
@@ -95,6 +96,13 @@ impl View {
         let no_list = || Err(Fault::unreadable("not read"));
         let value = |list: &Cached<IdSet>| list.value.clone();
         let set = list.as_ref().map_or_else(no_list, value);
+        // Trouble that passes without an event is looked at again by the next message.
+        let read_at = [
+            pending.as_ref().and_then(|part| part.read_at),
+            journal.as_ref().and_then(|part| part.read_at),
+            list.as_ref().and_then(|part| part.read_at),
+        ];
+        let revision = revision.filter(|_| read_at.iter().all(Option::is_some));
         if let Some(list) = list {
             allowed.insert(account.account().clone(), list);
         }
@@ -141,7 +149,7 @@ impl Reading<'_> {
         &self,
         cached: &mut Option<Cached<T>>,
         names: &[String],
-        read: impl FnOnce(&Dir) -> Result<T, Fault>,
+        read: impl FnOnce(&Dir) -> Result<T, Trouble>,
     ) -> bool {
         let identities = || -> Vec<Option<Identity>> {
             let identify = |name: &String| self.place.credentials.identify(name).ok().flatten();
@@ -161,10 +169,11 @@ impl Reading<'_> {
         // Identities first: a change while we read makes the next look read again.
         let identities = identities();
         let is_settled = identities.iter().flatten().all(|file| file.is_settled(self.now.as_millis()));
-        let value = read(&self.place.credentials).map(Arc::new);
-        // What can't be read may become readable without a change of the file itself.
-        let read_at = self.revision.filter(|_| value.is_ok());
-        *cached = Some(Cached { is_settled: is_settled && value.is_ok(), value, read_at, identities });
+        let value = read(&self.place.credentials);
+        let is_lasting = value.as_ref().map_or_else(|trouble| trouble.is_lasting, |_| true);
+        let value = value.map(Arc::new).map_err(|trouble| trouble.fault);
+        let read_at = self.revision.filter(|_| is_lasting);
+        *cached = Some(Cached { is_settled: is_settled && is_lasting, value, read_at, identities });
         true
     }
 }
@@ -191,13 +200,13 @@ impl Requests {
     }
 }
 
-fn requests(channel: &ChannelId, dir: &Dir) -> Result<Requests, Fault> {
+fn requests(channel: &ChannelId, dir: &Dir) -> Result<Requests, Trouble> {
     let name = names::pending(channel);
-    let Some(contents) = dir.read(&name).map_err(|error| trouble::fault(&error))? else {
+    let Some(contents) = dir.read(&name)? else {
         return Ok(Requests::default());
     };
     let document =
-        PendingDocument::parse(&contents.bytes).map_err(|error| trouble::in_file(dir, &name, &error))?;
+        PendingDocument::parse(&contents.bytes).map_err(|error| trouble::damage(dir, &name, &error))?;
     Ok(Requests::of(channel, &document))
 }
 
@@ -236,27 +245,69 @@ pub(super) fn request_id(channel: &ChannelId, stored: &StoredRequest) -> Request
 }
 
 /// Our record of a channel; an empty one where there is no file.
-pub(super) fn journal_of(channel: &ChannelId, dir: &Dir) -> Result<Journal, Fault> {
+pub(super) fn journal_of(channel: &ChannelId, dir: &Dir) -> Result<Journal, Trouble> {
     let name = names::journal(channel);
-    match dir.read(&name).map_err(|error| trouble::fault(&error))? {
+    match dir.read(&name)? {
         None => Ok(Journal::default()),
         Some(contents) => {
-            Journal::parse(&contents.bytes).map_err(|error| trouble::in_file(dir, &name, &error))
+            Journal::parse(&contents.bytes).map_err(|error| trouble::damage(dir, &name, &error))
         }
     }
 }
 
 /// Everyone on the lists of an account. `*` in a stored list never counts.
-fn id_set(channel: &ChannelId, lists: &[String], dir: &Dir) -> Result<IdSet, Fault> {
+fn id_set(channel: &ChannelId, lists: &[String], dir: &Dir) -> Result<IdSet, Trouble> {
     let mut ids = IdSetBuilder::default();
     for name in lists {
-        let Some(contents) = dir.read(name).map_err(|error| trouble::fault(&error))? else { continue };
+        let Some(contents) = dir.read(name)? else { continue };
         let visit = |entry: &str| {
             if let Ok(id) = SenderId::parse_entry(channel, entry) {
                 ids.insert(&id);
             }
         };
-        visit_allow_entries(&contents.bytes, visit).map_err(|error| trouble::in_file(dir, name, &error))?;
+        visit_allow_entries(&contents.bytes, visit).map_err(|error| trouble::damage(dir, name, &error))?;
     }
     Ok(ids.build())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::World;
+    use crate::store::file::fault::{Fault as Injected, Step, on_this_thread};
+
+    #[test]
+    fn i7_trouble_that_passes_is_looked_at_again_and_damage_is_not() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("credentials");
+        let dir = Dir::create_and_open(&path).unwrap();
+        let freshness = Freshness::new(path, true);
+        let channel = ChannelId::parse("telegram").unwrap();
+        let (view, account) = (View::new(channel.clone()), AccountKey::default_of(channel));
+        let load = || view.load(&account, &freshness, &World::default());
+        let write = |text: &str| {
+            let sure = || Ok::<_, super::super::disk::FileError>(());
+            dir.replace("telegram-allowFrom.json", text.as_bytes(), sure).unwrap();
+        };
+        write(r#"{"version":1,"allowFrom":["42"]}"#);
+
+        // Too many open files: nothing about the file changes, and no event will tell when it is over.
+        let armed = on_this_thread(|at| (at == Step::Read).then_some(Injected::Fail(24)));
+        let loaded = load();
+        assert!(loaded.snapshot.allowed.is_err() && loaded.revision.is_none());
+        drop(armed);
+        let loaded = load();
+        assert_eq!(loaded.snapshot.allowed.as_ref().unwrap().len(), 1);
+        assert!(loaded.revision.is_some());
+
+        // A damaged file is not read again before it changes.
+        write("{");
+        let loaded = load();
+        assert!(loaded.snapshot.allowed.is_err() && loaded.revision.is_some());
+        let armed = on_this_thread(|at| (at == Step::Read).then_some(Injected::Fail(24)));
+        assert_eq!(load().snapshot.allowed.as_ref().err(), loaded.snapshot.allowed.as_ref().err());
+        drop(armed);
+        write(r#"{"version":1,"allowFrom":["42","43"]}"#);
+        assert_eq!(load().snapshot.allowed.as_ref().unwrap().len(), 2);
+    }
 }
