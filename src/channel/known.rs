@@ -116,9 +116,9 @@ impl Known {
         match self.form {
             Form::Exact => Some(id.into()),
             Form::Number => is_number(id).then(|| id.into()),
-            Form::Lower => Some(lower(id)),
+            Form::Lower => Some(lower_ascii(id)),
             Form::NostrKey | Form::Hash => is_hex(id, 64).then(|| lower_ascii(id)),
-            Form::Handle => phone(id).map(Cow::Owned).or_else(|| is_mail(id).then(|| lower(id))),
+            Form::Handle => phone(id).map(Cow::Owned).or_else(|| is_mail(id).then(|| lower_ascii(id))),
             Form::GoogleUser => {
                 let number = id.strip_prefix("users/").unwrap_or(id);
                 is_number(number).then(|| format!("users/{number}").into())
@@ -220,10 +220,7 @@ fn phone(id: &str) -> Option<String> {
     good.then(|| format!("+{plain}"))
 }
 
-fn lower(id: &str) -> Cow<'_, str> {
-    if id.chars().any(char::is_uppercase) { id.to_lowercase().into() } else { id.into() }
-}
-
+/// ASCII alone: beyond it, several letters share a lower case (the Kelvin sign's is `k`), and two ids would be one.
 fn lower_ascii(id: &str) -> Cow<'_, str> {
     if id.bytes().any(|byte| byte.is_ascii_uppercase()) { id.to_ascii_lowercase().into() } else { id.into() }
 }
@@ -326,6 +323,26 @@ mod tests {
     #[test]
     fn i15_a_platform_id_is_never_stripped() {
         assert_eq!(platform("telegram", "tg:123"), None);
-        assert_eq!(platform("feishu", "user:ou_1").as_deref(), Some("user:ou_1"));
+        // Written to a file and read again it would be the id of somebody else.
+        for (channel, posing) in [
+            ("feishu", "user:ou_1"),
+            ("line", "line:U1"),
+            ("matrix", "matrix:@ann:server"),
+            ("mattermost", "@abc"),
+            ("imessage", "sms:ann@example.org"),
+            ("irc", "user:al!u@host"),
+        ] {
+            assert_eq!(platform(channel, posing), None, "{channel} {posing}");
+        }
+        assert_eq!(platform("irc", "account:irc").as_deref(), Some("account:irc"));
+    }
+
+    #[test]
+    fn i15_no_other_letter_becomes_a_plain_one() {
+        for channel in ["mattermost", "nextcloud-talk"] {
+            assert_eq!(platform(channel, "KARL").as_deref(), Some("karl"));
+            assert_ne!(platform(channel, "\u{212a}arl").as_deref(), Some("karl"), "the Kelvin sign");
+        }
+        assert_ne!(platform("imessage", "\u{212a}@example.org").as_deref(), Some("k@example.org"));
     }
 }

@@ -68,7 +68,7 @@ pub enum IdError {
     Account(String),
     /// Two names that would share a file on disk.
     #[error(
-        "account `{account}` of `{channel}` would share its file with channel `{other}`; choose another account id"
+        "account `{account}` of `{channel}` would share its file with channel `{other}`; choose another name"
     )]
     Collision {
         /// The channel.
@@ -154,17 +154,19 @@ impl AccountKey {
     ///
     /// # Errors
     /// [`IdError::Collision`] if its file would be another known channel's: account `talk` of a channel `nextcloud`
-    /// would be `nextcloud-talk`'s default account.
+    /// would be `nextcloud-talk`'s default account; and channel `telegram-work` would be account `work` of `telegram`.
     // INVARIANT I8: ids that would share a file name are refused, never merged.
     pub fn new(channel: ChannelId, account: AccountId) -> Result<Self, IdError> {
         let stem = format!("{channel}-{account}");
+        let is_known = Known::of(&channel).is_some();
+        let is_below = |name: &str, known: &Known| {
+            name.strip_prefix(known.name).is_some_and(|rest| rest.starts_with('-'))
+        };
         for known in Known::all() {
-            let shares = stem == known.name
-                || (stem.len() > known.name.len()
-                    && known.name.len() > channel.as_str().len()
-                    && stem.starts_with(known.name)
-                    && stem.as_bytes().get(known.name.len()) == Some(&b'-'));
-            if shares {
+            let is_longer = known.name.len() > channel.as_str().len();
+            // `telegram-work` would be account `work` of `telegram`, as far as files can tell.
+            let is_an_account = !is_known && is_below(channel.as_str(), known);
+            if stem == known.name || (is_longer && is_below(&stem, known)) || is_an_account {
                 return Err(IdError::Collision {
                     channel: channel.to_string(),
                     account: account.to_string(),
@@ -211,14 +213,17 @@ impl SenderId {
     /// An id as the platform itself gives it. Nothing is stripped from it, so no id can pose as another.
     ///
     /// # Errors
-    /// [`IdError`] if it is empty, over-long, holds control, bidi or invisible characters, or is not in the channel's form.
+    /// [`IdError`] if it is empty, over-long, holds control, bidi or invisible characters, is not in the channel's form, or
+    /// begins with a prefix that is stripped from entries.
     // INVARIANT I15: ids are compared whole, in one canonical form; no prefix, suffix, glob or case trick matches.
     pub fn parse(channel: &ChannelId, id: &str) -> Result<Self, IdError> {
         check_text(id)?;
-        match Known::of(channel).map(|known| (known.canonical(id), known.expected())) {
-            None => Ok(Self(id.into())),
-            Some((Some(canonical), _)) => Ok(Self(canonical.as_ref().into())),
-            Some((None, expected)) => {
+        let Some(known) = Known::of(channel) else { return Ok(Self(id.into())) };
+        // Files are read as people type: an id that begins with a prefix would come back from one as somebody else's.
+        match known.canonical(id).filter(|canonical| known.strip(canonical) == *canonical) {
+            Some(canonical) => Ok(Self(canonical.as_ref().into())),
+            None => {
+                let expected = known.expected();
                 Err(IdError::Form { channel: channel.to_string(), id: escape(id), expected })
             }
         }
@@ -249,12 +254,13 @@ impl SenderId {
     }
 }
 
-/// Escapes what strangers chose, for errors and listings: one line, no control, bidi or invisible characters.
+/// Escapes what strangers chose, for errors and listings: one line, no control, bidi or invisible characters. What is
+/// longer than any id is cut; an id is shown whole, lest two of them look the same to who approves.
 #[must_use]
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (count, letter) in text.chars().enumerate() {
-        if count == 80 {
+        if count == SenderId::MAX_BYTES {
             out.push('…');
             break;
         }
@@ -351,6 +357,9 @@ mod tests {
         assert_eq!(AccountId::parse(" Work.1@x ").unwrap().as_str(), "work.1@x");
         assert!(matches!(AccountKey::parse("nextcloud", "talk"), Err(IdError::Collision { .. })));
         assert!(matches!(AccountKey::parse("nextcloud", "talk-work"), Err(IdError::Collision { .. })));
+        assert!(matches!(AccountKey::parse("telegram-work", "default"), Err(IdError::Collision { .. })));
+        assert!(matches!(AccountKey::parse("signal-cli", "home"), Err(IdError::Collision { .. })));
+        assert!(AccountKey::parse("telegrams-work", "default").is_ok());
         assert!(AccountKey::parse("nextcloud", "talker").is_ok());
         assert!(AccountKey::parse("nextcloud-talk", "talk").is_ok());
         assert!(AccountKey::parse("telegram", "nextcloud-talk").is_ok());
@@ -367,6 +376,7 @@ mod tests {
     #[test]
     fn what_strangers_chose_is_escaped() {
         assert_eq!(escape("a\u{1b}[31m\u{202e}b"), "a\\u{1b}[31m\\u{202e}b");
-        assert_eq!(escape(&"x".repeat(100)).chars().count(), 81);
+        assert_eq!(escape(&"x".repeat(256)), "x".repeat(256), "an id is shown whole");
+        assert_eq!(escape(&"x".repeat(300)).chars().count(), 257);
     }
 }
