@@ -23,8 +23,9 @@ impl fmt::Display for Shortened<'_> {
     }
 }
 
-/// One decision. Refusals are quiet: a flood of strangers must not become a flood of lines.
-pub(crate) fn decided(message: &InboundMessage, decision: &Decision) {
+/// One decision. Refusals are quiet, and trouble is loud only where `is_loud`: a flood of strangers must not become a
+/// flood of lines.
+pub(crate) fn decided(message: &InboundMessage, decision: &Decision, is_loud: impl FnOnce() -> bool) {
     let (account, sender) = (&message.account, Shortened(message.sender.primary()));
     match decision {
         Decision::Admit(_) => tracing::debug!(%account, reason = %decision.reason(), "admitted"),
@@ -39,6 +40,9 @@ pub(crate) fn decided(message: &InboundMessage, decision: &Decision) {
             tracing::debug!(%account, %sender, "ignored: all slots are taken; see `dmgate pairing list`");
         }
         Decision::Ignore(refusal) => tracing::debug!(%account, %sender, reason = %refusal.reason, "ignored"),
+        Decision::Unavailable(fault) if !is_loud() => {
+            tracing::debug!(%account, reason = %fault.reason(), "nobody is let in: {fault}");
+        }
         Decision::Unavailable(fault) => {
             tracing::error!(%account, reason = %fault.reason(), "nobody is let in: {fault}; see `dmgate doctor`");
         }

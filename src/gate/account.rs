@@ -16,7 +16,12 @@ pub(super) struct Account {
     pub(super) key: AccountKey,
     pub(super) policy: ArcSwap<Policy>,
     held: ArcSwap<Held>,
+    /// From when on trouble is told again, in the clock's ticks.
+    tells_from: AtomicU64,
 }
+
+/// How long trouble that was told is not told again, in the clock's ticks.
+const TOLD_FOR: u64 = 10_000;
 
 /// A policy, and its list ready to be looked up.
 pub(super) struct Policy {
@@ -44,7 +49,19 @@ impl Account {
     pub(super) fn new(key: AccountKey, policy: AccountPolicy) -> Self {
         let nothing = Snapshot::unavailable(&Fault::unreadable("the state was not read yet"));
         let held = Held { snapshot: Arc::new(nothing), revision: None, checked_at: 0.into() };
-        Self { key, policy: ArcSwap::from_pointee(Policy::new(policy)), held: ArcSwap::from_pointee(held) }
+        Self {
+            key,
+            policy: ArcSwap::from_pointee(Policy::new(policy)),
+            held: ArcSwap::from_pointee(held),
+            tells_from: 0.into(),
+        }
+    }
+
+    /// Whether the operator is to be told of trouble now.
+    // INVARIANT I11: a flood of strangers before a damaged file does not become a flood of lines.
+    pub(super) fn may_tell(&self, ticks: u64) -> bool {
+        let next = |from| (ticks >= from).then_some(ticks.saturating_add(TOLD_FOR));
+        self.tells_from.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
     }
 
     /// The last snapshot, if it is as fresh as the policy asks.
@@ -80,5 +97,18 @@ impl Account {
         let held = Held { snapshot: Arc::clone(&snapshot), revision, checked_at: ticks.into() };
         self.held.store(Arc::new(held));
         snapshot
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn i11_trouble_is_told_now_and_then() {
+        let key = AccountKey::parse("custom", "default").unwrap();
+        let account = Account::new(key, AccountPolicy::default());
+        let told: Vec<u64> = (0..25_000).filter(|ticks| account.may_tell(*ticks)).collect();
+        assert_eq!(told, [0, TOLD_FOR, 2 * TOLD_FOR]);
     }
 }

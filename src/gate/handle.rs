@@ -48,7 +48,8 @@ impl AccountHandle {
             Some(decision) => decision,
             None => self.decide_slowly(message, handover).await,
         };
-        observe::decided(message, &decision);
+        let is_loud = || self.account.may_tell(self.gate.0.world.clock.ticks());
+        observe::decided(message, &decision, is_loud);
         decision
     }
 
