@@ -4,13 +4,15 @@
 //! the lines go out. Then comes a PING: its PONG says that the server has worked off the lines, and refusals have come
 //! before it. So what is known is exact: nothing was sent, everything was taken, or it is not known.
 //!
-//! What stays open is the moment between the server's answer and our lines: a nick that changes hands just then gets
-//! the text. The protocol has nothing better.
+//! What stays open are the moments between the server's answer and our lines: a nick that changes hands just then gets
+//! them. The protocol has nothing better. But lines are paced, and a long text takes half a minute: so an answer counts
+//! for a few seconds, and then the server is asked again.
 
 use std::time::Duration;
 
 use dmgate::{ChannelId, SendError, SenderId, escape};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::line::Line;
 use super::route::Route;
@@ -18,6 +20,9 @@ use super::server::Server;
 
 /// When to try again where a person is not there, or not known.
 const LATER: Duration = Duration::from_secs(120);
+
+/// How long the server's word for who has a nick counts: a burst of lines and two more.
+const PROVEN: Duration = Duration::from_secs(5);
 
 /// A text that waits for its turn.
 pub(super) struct Outgoing {
@@ -34,6 +39,8 @@ pub(super) struct Delivery {
     /// Who has the nick, as far as the server told.
     found: bool,
     proven: bool,
+    /// When the server said so last.
+    proven_at: Instant,
     sent: usize,
     refused: usize,
     refusal: Option<SendError>,
@@ -61,26 +68,35 @@ pub(super) enum Progress {
 impl Delivery {
     /// A delivery, and what to send first. `number` differs from all others of the connection.
     pub(super) fn begin(outgoing: Outgoing, number: u64) -> (Self, String) {
-        let question = format!("WHOIS {}", outgoing.route.nick);
-        let delivery = Self {
+        let mut delivery = Self {
             outgoing,
             token: format!("dmgate-{number}"),
             state: State::Proving,
             found: false,
             proven: false,
+            proven_at: Instant::now(),
             sent: 0,
             refused: 0,
             refusal: None,
         };
+        let question = delivery.ask();
         (delivery, question)
     }
 
-    /// The next line to send, once it may; the last one asks whether all were taken.
+    /// Who has the nick?
+    fn ask(&mut self) -> String {
+        (self.state, self.found, self.proven) = (State::Proving, false, false);
+        format!("WHOIS {}", self.outgoing.route.nick)
+    }
+
+    /// The next line to send, once it may; between lines the question again, when its answer is old; the last one asks
+    /// whether all were taken.
     pub(super) fn next(&mut self) -> Option<String> {
         if !matches!(self.state, State::Sending) {
             return None;
         }
         match self.outgoing.lines.get(self.sent).filter(|_| self.refused == 0) {
+            Some(_) if self.proven_at.elapsed() >= PROVEN => Some(self.ask()),
             Some(line) => {
                 self.sent += 1;
                 Some(format!("PRIVMSG {} :{line}", self.outgoing.route.nick))
@@ -109,12 +125,8 @@ impl Delivery {
     fn prove(&mut self, line: &Line, server: &Server, channel: &ChannelId) -> Progress {
         let Some(number) = line.numeric() else { return Progress::Waits };
         let nick = self.outgoing.route.nick.as_str();
-        let absent = || failed(format!("`{}` is not there", escape(nick)), Some(LATER));
         if number == 263 && line.param(1).eq_ignore_ascii_case("WHOIS") {
-            return Progress::Over(failed(
-                "the server answers no more questions for now".to_owned(),
-                Some(LATER),
-            ));
+            return Progress::Over(self.not_now("the server answers no more questions for now".to_owned()));
         }
         if !server.is_same(line.param(1), nick) {
             return Progress::Waits;
@@ -123,7 +135,7 @@ impl Delivery {
             SenderId::parse(channel, &id).is_ok_and(|id| id.as_str() == self.outgoing.route.identity)
         };
         match number {
-            401 => Progress::Over(absent()),
+            401 => Progress::Over(self.not_now(format!("`{}` is not there", escape(nick)))),
             311 => {
                 self.found = true;
                 self.proven |= is_them(format!("{}!{}@{}", line.param(1), line.param(2), line.param(3)));
@@ -136,28 +148,44 @@ impl Delivery {
             // Without an answer before it, it ends the question before this one.
             318 if !self.found => Progress::Waits,
             318 if self.proven => {
-                self.state = State::Sending;
+                (self.state, self.proven_at) = (State::Sending, Instant::now());
                 Progress::Proven
             }
             318 => {
                 let reason =
                     format!("`{}` is not `{}` now", escape(nick), escape(&self.outgoing.route.identity));
-                Progress::Over(failed(reason, Some(LATER)))
+                Progress::Over(self.not_now(reason))
             }
-            _ => Progress::Waits,
+            _ => {
+                // Of a line before the question.
+                self.note_refusal(line, server);
+                Progress::Waits
+            }
         }
+    }
+
+    /// It can't go on now; what went out before is out.
+    fn not_now(&self, reason: String) -> Result<(), SendError> {
+        if self.sent == 0 { failed(reason, Some(LATER)) } else { Err(unknown(&reason)) }
     }
 
     fn confirm(&mut self, line: &Line, server: &Server) -> Progress {
         if line.command == "PONG" && line.last() == self.token {
             return Progress::Over(self.outcome());
         }
+        self.note_refusal(line, server);
+        Progress::Waits
+    }
+
+    fn note_refusal(&mut self, line: &Line, server: &Server) {
         let number = line.numeric().unwrap_or_default();
-        if (matches!(number, 400..=599 | 716)) && server.is_same(line.param(1), &self.outgoing.route.nick) {
+        if self.sent > 0
+            && (matches!(number, 400..=599 | 716))
+            && server.is_same(line.param(1), &self.outgoing.route.nick)
+        {
             self.refused += 1;
             self.refusal = Some(refusal(number, line));
         }
-        Progress::Waits
     }
 
     fn outcome(&mut self) -> Result<(), SendError> {

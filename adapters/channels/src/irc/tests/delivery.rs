@@ -169,6 +169,9 @@ async fn lines_are_paced_and_pings_are_not() {
     on.peer.whois("alice", "al@host", Some("alice")).await;
     let mut at = Vec::new();
     for number in 0..6 {
+        if number == 5 {
+            on.peer.whois("alice", "al@host", Some("alice")).await;
+        }
         assert_eq!(on.peer.line().await, format!("PRIVMSG alice :{number}"));
         at.push(before.elapsed().as_secs());
         if number == 3 {
@@ -177,9 +180,28 @@ async fn lines_are_paced_and_pings_are_not() {
             assert_eq!(before.elapsed().as_secs(), 2);
         }
     }
-    assert_eq!(at, [0, 0, 0, 2, 4, 6], "after the question three more at once, then one every two seconds");
+    assert_eq!(at, [0, 0, 0, 2, 4, 8], "after the question three more at once, then one every two seconds");
     on.peer.pong().await;
     sending.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn i15_a_nick_that_changes_hands_in_the_middle_of_a_long_text_gets_no_more_of_it() {
+    let mut on = welcomed(&irc(|_| {})).await;
+    let body = (0..15).map(|number| number.to_string()).collect::<Vec<_>>().join("\n");
+    let sending = send(&on.irc, ALICE, &body);
+    on.peer.whois("alice", "al@host", Some("alice")).await;
+    for number in 0..5 {
+        assert_eq!(on.peer.line().await, format!("PRIVMSG alice :{number}"));
+    }
+    // Alice left, and somebody took her nick.
+    on.peer.whois("alice", "mallory@host", Some("mallory")).await;
+    let outcome = sending.await.unwrap();
+    assert!(matches!(outcome, Err(SendError::Unknown { .. })), "some of it was sent: {outcome:?}");
+    on.shutdown.cancel();
+    on.ended.await.unwrap();
+    on.irc.keep(None);
+    assert_eq!(on.peer.rest().await, ["QUIT"]);
 }
 
 #[tokio::test(start_paused = true)]
