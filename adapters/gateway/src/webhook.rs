@@ -38,7 +38,8 @@ async fn deliver(
     let ticket = match webhooks.deliveries.take(from) {
         Ok(ticket) => ticket,
         Err(exhausted) => {
-            tracing::warn!(%account, "a web hook is turned away: too many at once");
+            // Whoever it was: a flood of strangers must not become a flood of lines.
+            tracing::debug!(%account, "a web hook is turned away: too many at once");
             return exhausted.status().into_response();
         }
     };
