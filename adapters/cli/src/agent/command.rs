@@ -107,6 +107,9 @@ impl Keeper {
     async fn attend(&mut self, child: &mut Child) -> End {
         loop {
             let asked = tokio::select! {
+                // What was written without being asked is read before the next turn is begun: it is nobody's, and would be
+                // taken for that turn's answer.
+                biased;
                 () = self.stop.cancelled() => return End::Stopped,
                 why = child.idle() => return End::Failed(why),
                 asked = self.turns.recv() => asked,

@@ -108,6 +108,21 @@ async fn lines_have_a_limit_and_a_form() {
 }
 
 #[tokio::test]
+async fn what_was_written_without_being_asked_answers_nobody() {
+    let agent = shell(r#"while read -r line; do printf '{"reply":"%s"}\n' mine stray; done"#);
+    // All at once, so that the next turn waits when the stray line is there.
+    let mut turns = tokio::task::JoinSet::new();
+    for _ in 0..30 {
+        let agent = std::sync::Arc::clone(&agent.agent);
+        turns.spawn(async move { says(&agent, "hello").await });
+    }
+    for said in turns.join_all().await {
+        assert_eq!(said, Ok(vec!["mine".to_owned()]));
+    }
+    agent.dismiss().await;
+}
+
+#[tokio::test]
 async fn an_answer_to_another_turn_is_nobodys() {
     let agent = shell(r#"while read -r line; do echo '{"id":"another","reply":"for someone else"}'; done"#);
     let why = says(&agent.agent, "hello").await.unwrap_err();
