@@ -34,7 +34,7 @@ impl Context {
             Ok(state_dir) => state_dir,
             Err(failure) => return Err((failure, terminal)),
         };
-        let named = global.config.clone().or_else(|| variable("DMGATE_CONFIG").map(PathBuf::from));
+        let named = global.config.clone().or_else(|| path_variable("DMGATE_CONFIG"));
         let sources = Sources {
             must_exist: named.is_some(),
             path: named.unwrap_or_else(|| state_dir.join("dmgate.toml")),
@@ -131,17 +131,22 @@ fn state_dir(global: &Global) -> Result<PathBuf, Failure> {
     if let Some(dir) = &global.state_dir {
         return absolute(dir);
     }
-    if let Some(dir) = variable("DMGATE_STATE_DIR") {
-        return absolute(Path::new(&dir));
+    if let Some(dir) = path_variable("DMGATE_STATE_DIR") {
+        return absolute(&dir);
     }
-    match variable("HOME") {
-        Some(home) => Ok(Path::new(&home).join(".dmgate")),
+    match path_variable("HOME") {
+        Some(home) => Ok(home.join(".dmgate")),
         None => Err(Failure::usage("there is no home directory; name the state directory with --state-dir")),
     }
 }
 
 fn absolute(dir: &Path) -> Result<PathBuf, Failure> {
     std::path::absolute(dir).map_err(|_| Failure::usage("--state-dir must not be empty"))
+}
+
+/// A path in a variable that is set to something. It need not be UTF-8: what was named must not be taken for nothing.
+fn path_variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// A variable that is set to something.

@@ -33,7 +33,7 @@ impl Terminal {
     /// One value as JSON: indented by two blanks.
     pub(crate) fn json(&mut self, value: &impl serde::Serialize) {
         match serde_json::to_string_pretty(value) {
-            Ok(text) => self.line(text),
+            Ok(text) => self.line(printable(text)),
             Err(error) => self.trouble(error),
         }
     }
@@ -63,5 +63,39 @@ impl Terminal {
                 let _ = writeln!(self.err, "dmgate: the output can't be written: {error}");
             }
         }
+    }
+}
+
+/// JSON that does nothing to a terminal: what other programs noted of strangers may hold any character. The same value
+/// for whoever parses it.
+fn printable(json: String) -> String {
+    let is_plain = |letter: char| match letter {
+        '\n' | ' '..='~' => true,
+        _ => !letter.is_ascii() && !dmgate::escape(letter.encode_utf8(&mut [0; 4])).starts_with('\\'),
+    };
+    if json.chars().all(is_plain) {
+        return json;
+    }
+    let mut out = String::with_capacity(json.len() + 64);
+    for letter in json.chars() {
+        if is_plain(letter) {
+            out.push(letter);
+        } else {
+            letter.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::printable;
+
+    #[test]
+    fn json_does_nothing_to_a_terminal() {
+        let value = serde_json::json!({ "name": "Jö\u{9b}31m\u{7f}\u{202e}\u{e0001}\u{1b}\n😀" });
+        let json = printable(serde_json::to_string_pretty(&value).unwrap());
+        assert_eq!(json, "{\n  \"name\": \"Jö\\u009b31m\\u007f\\u202e\\udb40\\udc01\\u001b\\n😀\"\n}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap(), value);
     }
 }

@@ -103,16 +103,17 @@ pub(crate) fn read(mut section: Section<'_>) -> Result<AgentSettings, ConfigErro
 
 fn http(section: &mut Section<'_>) -> Result<HttpSettings, ConfigError> {
     let example = "as `http://127.0.0.1:9000/messages`";
-    let Some(url) = section.text("url")? else {
+    let Some(url) = section.address("url")? else {
         return Err(ConfigError::at(
             section.origin(),
             format!("agent.kind = \"http\" needs `agent.url`, {example}"),
         ));
     };
-    let proxy = section.text("proxy")?;
+    let proxy = section.address("proxy")?;
     for (key, text) in [("url", Some(&url)), ("proxy", proxy.as_ref())] {
         if let Some(text) = text.filter(|text| !is_url(&text.value)) {
-            let what = format!("is `{}`; write an address, {example}", dmgate::escape(&text.value));
+            // Not repeated: there may be a password in it.
+            let what = format!("must hold no user or password; write an address {example}");
             return Err(section.bad(key, &text.origin, what));
         }
     }

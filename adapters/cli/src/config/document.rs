@@ -19,7 +19,11 @@ pub(crate) fn read(path: &Path) -> Result<Option<Table>, ConfigError> {
     let trouble =
         |error: &dyn std::fmt::Display| ConfigError::general(format!("{}: {error}", path.display()));
     let meta = match std::fs::metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            // Not the same as no file: somebody meant another policy than the default one.
+            let leads_nowhere = std::fs::symlink_metadata(path).is_ok();
+            return if leads_nowhere { Err(trouble(&"is a link that leads nowhere")) } else { Ok(None) };
+        }
         Err(error) => return Err(trouble(&error)),
         Ok(meta) => meta,
     };

@@ -107,12 +107,29 @@ impl<'a> Section<'a> {
 
     /// A text that is not empty.
     pub(crate) fn text(&mut self, key: &str) -> Result<Option<Written<String>>, ConfigError> {
+        self.text_shown(key, str::to_owned)
+    }
+
+    /// An address: what follows the `?` may be a key, and is not shown.
+    pub(crate) fn address(&mut self, key: &str) -> Result<Option<Written<String>>, ConfigError> {
+        self.text_shown(key, |text| match text.split_once('?') {
+            Some((place, _)) => format!("{place}?********"),
+            None => text.to_owned(),
+        })
+    }
+
+    fn text_shown(
+        &mut self,
+        key: &str,
+        shown: fn(&str) -> String,
+    ) -> Result<Option<Written<String>>, ConfigError> {
         let Some(node) = self.take(key) else { return Ok(None) };
         let text = self.text_of(key, node)?;
         if text.value.trim().is_empty() {
             return Err(self.bad(key, &text.origin, "must not be empty; leave the key out"));
         }
-        self.show(key, quoted(&text.value), &text.origin);
+        let shown = shown(&text.value);
+        self.show(key, quoted(&shown), &text.origin);
         Ok(Some(text))
     }
 

@@ -278,6 +278,13 @@ fn an_agent_is_of_one_kind() {
         let said = error(&format!("[agent]\n{text}"));
         assert!(said.contains(says), "{text}: {said}");
     }
+    for key in ["url = 'http://x'\nproxy", "url"] {
+        let said = error(&format!("[agent]\nkind = 'http'\n{key} = 'http://ann:hush@x'"));
+        assert!(said.contains("write an address") && !said.contains("hush"), "{said}");
+    }
+    let config = read("[agent]\nkind = 'http'\nurl = 'http://x/y?key=hush'").unwrap();
+    let url = config.shown.iter().find(|shown| shown.key == "agent.url").unwrap();
+    assert_eq!(url.value, "\"http://x/y?********\"");
     let headers =
         read("[agent]\nkind = 'http'\nurl = 'http://x'\nheaders = { x_key_env = 'K', accept = 'y' }")
             .unwrap();

@@ -84,6 +84,21 @@ fn i7_a_configuration_that_others_may_write_is_refused() {
 }
 
 #[test]
+fn i7_a_configuration_that_is_meant_and_not_there_is_no_default_one() {
+    use std::os::unix::ffi::OsStrExt;
+    let place = Place::with_config("");
+    std::fs::remove_file(place.config()).unwrap();
+    std::os::unix::fs::symlink(place.home().join("missing.toml"), place.config()).unwrap();
+    assert!(place.fails(2, "admit telegram 5").contains("a link that leads nowhere"));
+    for variable in ["DMGATE_CONFIG", "DMGATE_STATE_DIR"] {
+        let mut program = place.program();
+        program.args(["allow", "list", "telegram"]);
+        let output = program.env(variable, std::ffi::OsStr::from_bytes(b"/no/such/\xff")).output().unwrap();
+        assert!(!output.status.success(), "{variable}: {output:?}");
+    }
+}
+
+#[test]
 fn secrets_are_asked_for_by_run_only() {
     let place =
         Place::with_config("[channels.telegram]\ntoken_env = 'NOT_SET'\n[gateway]\nlisten = '127.0.0.1:0'");
