@@ -25,6 +25,7 @@ impl Instance {
         let path = state_dir.join(NAME);
         let trouble = |error: &dyn std::fmt::Display| Failure::store(format!("{}: {error}", path.display()));
         let mut file = open(&path).map_err(|error| trouble(&error))?;
+        make_ours(&file, state_dir).map_err(|error| trouble(&error))?;
         for attempt in 1.. {
             match file.try_lock() {
                 Ok(()) => break,
@@ -83,6 +84,21 @@ fn open(path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
+/// It is emptied: so it must be a file of ours and nothing else. What root makes here belongs to the directory's owner,
+/// who must be able to go on alone.
+fn make_ours(file: &File, state_dir: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let (meta, folder) = (file.metadata()?, std::fs::metadata(state_dir)?);
+    let us = rustix::process::geteuid();
+    if !meta.is_file() || meta.nlink() != 1 || ![us.as_raw(), folder.uid()].contains(&meta.uid()) {
+        return Err(std::io::Error::other("is not a file that dmgate made; move it away"));
+    }
+    if us.is_root() && meta.uid() != folder.uid() {
+        fchown(file, Some(folder.uid()), Some(folder.gid()))?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +114,30 @@ mod tests {
         drop(first);
         assert_eq!(holder(dir.path()), None);
         Instance::claim(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn what_else_is_there_is_not_emptied() {
+        let dir = tempfile::tempdir().unwrap();
+        let victim = dir.path().join("victim");
+        File::create(&victim).unwrap().write_all(b"precious").unwrap();
+        std::fs::hard_link(&victim, dir.path().join(NAME)).unwrap();
+        let refused = Instance::claim(dir.path()).unwrap_err();
+        assert!(refused.message().contains("move it away"), "{}", refused.message());
+        assert_eq!(std::fs::read(victim).unwrap(), b"precious");
+    }
+
+    #[test]
+    fn what_root_makes_belongs_to_the_owner_of_the_directory() {
+        use std::os::unix::fs::{MetadataExt, chown};
+        let dir = tempfile::tempdir().unwrap();
+        // Only root may give a directory away, and only root is asked for anything here.
+        if chown(dir.path(), Some(65_534), Some(65_534)).is_err() {
+            return;
+        }
+        let _held = Instance::claim(dir.path()).unwrap();
+        let meta = std::fs::metadata(dir.path().join(NAME)).unwrap();
+        assert_eq!((meta.uid(), meta.gid()), (65_534, 65_534));
     }
 
     #[test]
