@@ -42,6 +42,12 @@ pub(crate) fn overlay(
 /// `DMGATE_AGENT_KIND` is meant to be `DMGATE_AGENT__KIND`; other programs' variables (a container's service links
 /// among them) are none of ours.
 fn refuse_single_underscore(key: &str, sections: &[&str], origin: &Origin) -> Result<(), ConfigError> {
+    // INVARIANT I7: who says who is in is never ignored, wherever the section was forgotten.
+    if let Some(meant) = ["DM_POLICY", "ALLOW_FROM"].into_iter().find(|meant| key.ends_with(meant)) {
+        let what =
+            format!("is no key of the configuration; write {PREFIX}CHANNELS__, the channel, and __{meant}");
+        return Err(ConfigError::at(origin, what));
+    }
     let meant = sections.iter().find_map(|section| {
         let rest = key.strip_prefix(&section.to_ascii_uppercase())?.strip_prefix('_')?;
         let linked = rest.starts_with("SERVICE_") || rest == "PORT" || rest.starts_with("PORT_");
@@ -61,7 +67,7 @@ fn put(table: &mut Table, path: &[String], depth: usize, node: Node) -> Result<(
     if part.is_empty() {
         return Err(ConfigError::at(&node.origin, "has an empty part between `__` and `__`"));
     }
-    let key = meant(table, path, depth, part);
+    let key = meant(table, path, depth, part).map_err(|what| ConfigError::at(&node.origin, what))?;
     let section = || Node { value: Value::Table(Table::new()), origin: node.origin.clone() };
     if depth + 1 == path.len() {
         table.insert(key, node);
@@ -79,21 +85,27 @@ fn put(table: &mut Table, path: &[String], depth: usize, node: Node) -> Result<(
 }
 
 /// The key that a part of a variable's name means. Names of channels and accounts may hold what variables can't.
-fn meant(table: &Table, path: &[String], depth: usize, part: &str) -> String {
+/// The error is why it can't be told.
+fn meant(table: &Table, path: &[String], depth: usize, part: &str) -> Result<String, String> {
     let within = path.first().is_some_and(|first| first == "channels");
     let names_channel = within && depth == 1;
     let names_account = within && depth == 3 && path.get(2).is_some_and(|key| key == "accounts");
     if !names_channel && !names_account {
-        return part.to_owned();
+        return Ok(part.to_owned());
     }
-    if let Some(there) = table.keys().find(|key| folded(key) == part) {
-        return there.clone();
+    let there: Vec<&String> = table.keys().filter(|key| folded(key) == part).collect();
+    match there.as_slice() {
+        [] if names_account => Ok(part.to_owned()),
+        [] => {
+            let known = Known::all().map(|known| known.name).find(|name| folded(name) == part);
+            Ok(known.map_or_else(|| part.replace('_', "-"), str::to_owned))
+        }
+        [one] => Ok((*one).clone()),
+        // INVARIANT I8: what is meant for one account does not reach another.
+        [one, other, ..] => {
+            Err(format!("means both `{one}` and `{other}`; write it in the configuration file"))
+        }
     }
-    if !names_channel {
-        return part.to_owned();
-    }
-    let known = Known::all().map(|known| known.name).find(|name| folded(name) == part);
-    known.map_or_else(|| part.replace('_', "-"), str::to_owned)
 }
 
 fn folded(key: &str) -> String {
@@ -139,6 +151,23 @@ mod tests {
         assert!(matches!(token, Value::Loose(text) if text == "e"));
         assert!(at(&table, &["channels", "my-bot", "adapter"]).is_some());
         assert_eq!(table.len(), 1);
+    }
+
+    #[test]
+    fn i8_what_may_mean_two_accounts_is_refused() {
+        let text = "[channels.telegram.accounts.a-b]\n[channels.telegram.accounts.a_b]";
+        let mut table = super::super::document::parse(text, "f".as_ref()).unwrap();
+        let variable = ("DMGATE_CHANNELS__TELEGRAM__ACCOUNTS__A_B__DM_POLICY".into(), "disabled".into());
+        let error = overlay(&mut table, &["channels"], [variable]).unwrap_err().to_string();
+        assert!(error.contains("both `a-b` and `a_b`"), "{error}");
+    }
+
+    #[test]
+    fn i7_who_is_in_is_never_said_in_vain() {
+        for name in ["DMGATE_DM_POLICY", "DMGATE_TELEGRAM_DM_POLICY", "DMGATE_ALLOW_FROM"] {
+            let error = overlaid(&[(name, "disabled")]).unwrap_err();
+            assert!(error.contains("DMGATE_CHANNELS__"), "{error}");
+        }
     }
 
     #[test]
