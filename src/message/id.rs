@@ -276,7 +276,9 @@ fn check_text(id: &str) -> Result<(), IdError> {
     if id.len() > SenderId::MAX_BYTES {
         return Err(IdError::TooLong { length: id.len(), limit: SenderId::MAX_BYTES });
     }
-    if let Some(letter) = id.chars().find(|letter| is_unprintable(*letter)) {
+    // Variation selectors are part of many people's emoji, and of nobody's id.
+    let is_unseen = |letter: &char| is_unprintable(*letter) || matches!(letter, '\u{fe00}'..='\u{fe0f}');
+    if let Some(letter) = id.chars().find(is_unseen) {
         return Err(IdError::Character(letter.into()));
     }
     // INVARIANT I15: `*` in a stored list never counts, nor is it ever a sender.
@@ -286,11 +288,14 @@ fn check_text(id: &str) -> Result<(), IdError> {
     if id.trim() != id { Err(IdError::Blank) } else { Ok(()) }
 }
 
-/// Control characters, bidi controls (UAX #9), zero-width and other invisible format characters, line separators.
+/// Control characters, bidi controls (UAX #9), line separators, and what programs show as nothing (Unicode's
+/// Default_Ignorable_Code_Point without the variation selectors of emoji), or as a blank that is a letter.
 fn is_unprintable(letter: char) -> bool {
     letter.is_control()
-        || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+        || matches!(letter, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{2800}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 macro_rules! shows_as_text {
@@ -336,6 +341,8 @@ mod tests {
         let custom = channel("custom");
         for bad in
             ["", " ", "a\u{0}", "a\nb", "\u{202e}abc", "a\u{200b}", " a", "a ", "a\u{feff}", "\u{2066}x"]
+                .into_iter()
+                .chain(["a\u{fe0f}", "a\u{3164}b", "a\u{34f}", "a\u{e0100}", "\u{2800}a", "a\u{115f}b"])
         {
             assert!(SenderId::parse(&custom, bad).is_err(), "{bad:?}");
         }
@@ -376,6 +383,7 @@ mod tests {
     #[test]
     fn what_strangers_chose_is_escaped() {
         assert_eq!(escape("a\u{1b}[31m\u{202e}b"), "a\\u{1b}[31m\\u{202e}b");
+        assert_eq!(escape("❤\u{fe0f}\u{3164}"), "❤\u{fe0f}\\u{3164}", "a heart is a heart");
         assert_eq!(escape(&"x".repeat(256)), "x".repeat(256), "an id is shown whole");
         assert_eq!(escape(&"x".repeat(300)).chars().count(), 257);
     }
