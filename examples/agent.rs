@@ -69,7 +69,8 @@ mod tests {
 
         let message = InboundMessage::direct(account.clone(), Sender::new(id.clone()), "one two");
         let Decision::Admit(permit) = gate.admit(&message).await else { panic!("not in") };
-        let turn = |permit: Permit| Turn::new(permit, message.clone(), Arc::new(MockChannelAdapter::new()));
+        let turn =
+            |permit: Permit| Turn::new(permit, message.clone(), Arc::new(MockChannelAdapter::new())).unwrap();
         assert_eq!(Counter.respond(turn(permit.clone())).await.unwrap(), ["2 words"]);
         other.store().revoke(&account, &id, &owner).await.unwrap();
         assert!(Counter.respond(turn(permit)).await.is_err());

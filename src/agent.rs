@@ -27,10 +27,12 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// A turn for a message that was let in.
+    /// A turn for a message that was let in; `None` if the permit is another sender's or another account's.
+    // INVARIANT I1: a permit lets in its own sender's messages, on its own account.
     #[must_use]
-    pub fn new(permit: Permit, message: InboundMessage, channel: Arc<dyn ChannelAdapter>) -> Self {
-        Self { permit, message, channel }
+    pub fn new(permit: Permit, message: InboundMessage, channel: Arc<dyn ChannelAdapter>) -> Option<Self> {
+        let is_theirs = *permit.sender() == message.sender && *permit.account() == message.account;
+        is_theirs.then_some(Self { permit, message, channel })
     }
 
     /// The proof that the message was let in; ask it in long turns whether it still stands.

@@ -92,7 +92,8 @@ async fn turn(pipeline: Pipeline, permit: Permit, message: InboundMessage) {
         return;
     }
     let (account, route) = (message.account.clone(), message.route.clone());
-    let mut answer = pipeline.0.agent.respond(Turn::new(permit.clone(), message, Arc::clone(&line.adapter)));
+    let Some(turn) = Turn::new(permit.clone(), message, Arc::clone(&line.adapter)) else { return };
+    let mut answer = pipeline.0.agent.respond(turn);
     let answer = tokio::select! {
         biased;
         () = line.adapter.show_typing(&route) => answer.await,

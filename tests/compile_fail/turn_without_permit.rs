@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dmgate::{ChannelAdapter, InboundMessage, Turn};
 
-fn turn(message: InboundMessage, channel: Arc<dyn ChannelAdapter>) -> Turn {
+fn turn(message: InboundMessage, channel: Arc<dyn ChannelAdapter>) -> Option<Turn> {
     Turn::new(message, channel)
 }
 

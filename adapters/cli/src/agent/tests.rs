@@ -33,7 +33,7 @@ async fn turn(text: &str) -> Turn {
     });
     let Decision::Admit(permit) = gate.admit(&message).await else { panic!("not admitted") };
     let channel = WebChat::new(AccountKey::parse("webchat", "default").unwrap(), World::default());
-    Turn::new(permit, message, channel)
+    Turn::new(permit, message, channel).unwrap()
 }
 
 fn hired(kind: AgentKind) -> Hired {
