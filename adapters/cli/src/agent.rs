@@ -35,14 +35,20 @@ struct Bounds {
 
 impl Hired {
     /// Puts the configured agent to work.
+    #[cfg(test)]
     pub(crate) fn new(settings: &AgentSettings) -> Result<Self, ConfigError> {
+        Self::without(Vec::new(), settings)
+    }
+
+    /// Puts the configured agent to work; a program does not see the variables `hidden`.
+    pub(crate) fn without(hidden: Vec<String>, settings: &AgentSettings) -> Result<Self, ConfigError> {
         let bounds = Bounds { timeout: settings.timeout, max_reply: settings.max_reply };
         Ok(match &settings.kind {
             AgentKind::Echo => Self { agent: Arc::new(echo::Echo), keeper: None },
             AgentKind::Http(http) => Self { agent: Arc::new(http::Http::new(http, bounds)?), keeper: None },
             AgentKind::Command(words) => {
                 let stop = CancellationToken::new();
-                let (agent, keeping) = command::Command::new(words.clone(), bounds, stop.clone());
+                let (agent, keeping) = command::Command::new(words.clone(), hidden, bounds, stop.clone());
                 Self { agent: Arc::new(agent), keeper: Some((tokio::spawn(keeping), stop)) }
             }
         })

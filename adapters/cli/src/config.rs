@@ -151,6 +151,21 @@ impl Config {
         }
     }
 
+    /// The variables in which secrets of channels and of the gateway are.
+    pub(crate) fn secret_variables(&self) -> Vec<String> {
+        let options =
+            self.channels.iter().flat_map(|channel| &channel.accounts).flat_map(|a| a.options.values());
+        let of_channels = options.filter_map(|option| match option {
+            channels::OptionValue::Secret(secret) => Some(secret),
+            _ => None,
+        });
+        let variable = |secret: &secret::Secret| match &secret.place {
+            secret::Place::Variable(name) => Some(name.clone()),
+            secret::Place::Here(_) | secret::Place::File(_) => None,
+        };
+        of_channels.chain(self.gateway.token.as_ref()).filter_map(variable).collect()
+    }
+
     /// What the configuration lists for an account, with where.
     pub(crate) fn listed(&self, key: &AccountKey) -> &[Written<SenderId>] {
         self.account(key).map_or(&[], |account| &account.listed)

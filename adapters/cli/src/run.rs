@@ -51,7 +51,7 @@ async fn serve(
     }
     let listener = listen::listen(&config, context).await?;
     let channels = Channels::connect(&config)?;
-    let hired = Hired::new(&config.agent)?;
+    let hired = Hired::without(config.secret_variables(), &config.agent)?;
     let gate = gate(&config, store);
     let pipeline = Pipeline::new(gate.clone(), hired.agent.clone(), channels.adapters);
     announce(context, &config, listener.as_ref());

@@ -37,6 +37,8 @@ struct Asked {
 /// What keeps the program running.
 struct Keeper {
     words: Arc<[String]>,
+    /// Variables that it does not see.
+    hidden: Vec<String>,
     bounds: Bounds,
     turns: mpsc::Receiver<Asked>,
     stop: CancellationToken,
@@ -55,11 +57,12 @@ impl Command {
     /// An agent, and what keeps its program running until `stop`.
     pub(super) fn new(
         words: Vec<String>,
+        hidden: Vec<String>,
         bounds: Bounds,
         stop: CancellationToken,
     ) -> (Self, impl Future<Output = ()>) {
         let (sender, turns) = mpsc::channel(1);
-        let keeper = Keeper { words: words.into(), bounds, turns, stop, pause: FIRST_PAUSE };
+        let keeper = Keeper { words: words.into(), hidden, bounds, turns, stop, pause: FIRST_PAUSE };
         (Self { turns: sender }, keeper.keep())
     }
 }
@@ -79,7 +82,7 @@ impl Keeper {
     async fn keep(mut self) {
         loop {
             let started = Instant::now();
-            let why = match Child::start(&self.words, self.bounds.max_reply) {
+            let why = match Child::start(&self.words, &self.hidden, self.bounds.max_reply) {
                 Err(error) => error,
                 Ok(mut child) => match self.attend(&mut child).await {
                     End::Stopped => return child.end().await,

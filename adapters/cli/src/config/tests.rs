@@ -305,6 +305,8 @@ fn secrets_are_given_once_and_never_shown() {
     }
     let config = read(&with("token = 'hush'")).unwrap();
     assert!(!format!("{config:?}").contains("hush"), "Debug");
+    let config = read(&(with("token_env = 'TG'") + "\n[gateway]\ntoken_env = 'GW'")).unwrap();
+    assert_eq!(config.secret_variables(), ["TG", "GW"]);
     let over = [("DMGATE_CHANNELS__TELEGRAM__TOKEN", "hush")];
     let config = read_with(&with("token_file = 'x'"), &over).unwrap();
     let token = config.shown.iter().find(|shown| shown.key == "channels.telegram.token").unwrap();

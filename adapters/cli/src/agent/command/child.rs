@@ -22,14 +22,17 @@ pub(super) struct Child {
 }
 
 impl Child {
-    /// Starts the program.
-    pub(super) fn start(words: &[String], limit: usize) -> Result<Self, String> {
+    /// Starts the program, which does not see the variables `hidden`.
+    pub(super) fn start(words: &[String], hidden: &[String], limit: usize) -> Result<Self, String> {
         let (program, arguments) = words.split_first().ok_or("has no name")?;
         let mut command = tokio::process::Command::new(program);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // Our configuration may hold secrets; the program has its own.
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("DMGATE_"))
         {
+            command.env_remove(name);
+        }
+        for name in hidden {
             command.env_remove(name);
         }
         // A group of its own: what is typed at our terminal is for us, and what it started ends with it.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Hired, hired, hired_within, says};
-use crate::config::agent::AgentKind;
+use crate::config::agent::{AgentKind, AgentSettings};
 
 fn kind(script: &str) -> AgentKind {
     AgentKind::Command(vec!["sh".to_owned(), "-c".to_owned(), script.to_owned()])
@@ -119,6 +119,17 @@ async fn what_was_written_without_being_asked_answers_nobody() {
     for said in turns.join_all().await {
         assert_eq!(said, Ok(vec!["mine".to_owned()]));
     }
+    agent.dismiss().await;
+}
+
+#[tokio::test]
+async fn it_sees_no_variable_with_a_secret_of_ours() {
+    let kind = kind(
+        r#"read -r line; echo "{\"reply\":\"${CARGO_PKG_NAME-none} ${CARGO_PKG_VERSION-none}\"}"; read -r line"#,
+    );
+    let settings = AgentSettings { kind, timeout: Duration::from_secs(60), max_reply: 1_000 };
+    let agent = Hired::without(vec!["CARGO_PKG_NAME".to_owned()], &settings).unwrap();
+    assert_eq!(reply(&agent, "hello").await, format!("none {}", env!("CARGO_PKG_VERSION")));
     agent.dismiss().await;
 }
 
