@@ -32,9 +32,12 @@ pub struct Finding {
     pub subject: String,
     /// What is wrong.
     pub problem: String,
-    /// What mends it.
+    /// What mends it; empty where the problem itself says so.
     pub mend: String,
 }
+
+/// The mend of trouble whose own text says what to do.
+const AS_IT_SAYS: &str = "";
 
 /// What a file of the directory is.
 enum Role {
@@ -51,14 +54,14 @@ pub(super) fn inspect(inner: &Inner) -> Vec<Finding> {
     let state = &inner.options.state_dir;
     match Dir::open(state) {
         Ok(dir) => report.directory(&dir),
-        Err(error) => report.say(Level::Error, state, trouble::fault(&error).detail(), "as it says"),
+        Err(error) => report.say(Level::Error, state, trouble::fault(&error).detail(), AS_IT_SAYS),
     }
     match inner.freshness.place() {
         Ok(place) => {
             report.directory(&place.credentials);
             report.files(&place.credentials);
         }
-        Err(error) => report.say(Level::Error, state, trouble::fault(&error).detail(), "as it says"),
+        Err(error) => report.say(Level::Error, state, trouble::fault(&error).detail(), AS_IT_SAYS),
     }
     if let Some(why) = inner.freshness.fall_back() {
         let mend = "nothing is wrong, but each message costs some system calls more; a local disk is faster";
@@ -99,7 +102,7 @@ impl Report {
         let names = match dir.list() {
             Ok(names) => names,
             Err(error) => {
-                return self.say(Level::Error, dir.path(), trouble::fault(&error).detail(), "as it says");
+                return self.say(Level::Error, dir.path(), trouble::fault(&error).detail(), AS_IT_SAYS);
             }
         };
         let channels: Vec<ChannelId> =
@@ -133,7 +136,7 @@ impl Report {
             Ok(Some(contents)) => contents.bytes,
             Ok(None) => return,
             Err(error) => {
-                return self.say(Level::Error, &path, trouble::fault(&error).detail(), "as it says");
+                return self.say(Level::Error, &path, trouble::fault(&error).detail(), AS_IT_SAYS);
             }
         };
         let ahead = |at: i64| at > self.now.as_millis();
