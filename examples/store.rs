@@ -9,7 +9,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use dmgate::pairing::record::{Send, SendKind, SendStep};
+use dmgate::pairing::record::{SendKind, SendStep, Sending};
 use dmgate::pairing::{Approval, Knock, Knocked, Request, RequestId};
 use dmgate::store::{Actor, Loaded, MemoryStore, OperatorError, Places, Revoked, Store, StoreError};
 use dmgate::{AccountKey, ChannelId, DmGate, InboundMessage, Limits, Sender, SenderId, World};
@@ -71,7 +71,7 @@ impl<S: Store> Store for Journaled<S> {
         request: &RequestId,
         what: SendKind,
         step: SendStep,
-    ) -> Result<Option<Send>, StoreError> {
+    ) -> Result<Option<Sending>, StoreError> {
         self.inner.sending(account, request, what, step).await
     }
 

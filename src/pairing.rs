@@ -12,7 +12,7 @@ use std::time::Duration;
 pub use change::Change;
 pub use code::{CodeError, PairingCode, RequestId};
 pub use owner::{Approval, ApproveError, Surface, Target};
-use record::{Entry, Hour, Record, Send, SendKind, SendStep};
+use record::{Entry, Hour, Record, SendKind, SendStep, Sending};
 pub use request::Request;
 pub use stranger::{Ask, Handover, Knock, Knocked};
 
@@ -83,8 +83,8 @@ impl ChannelState {
         }
         let waits =
             |id: &RequestId| self.requests.iter().any(|r| r.request == *id && !change.drop.contains(id));
-        let stale = |send: &&Send| send.what == SendKind::Challenge && !waits(&send.request);
-        let closed = |send: &Send| Entry::Closed { request: send.request.clone() };
+        let stale = |send: &&Sending| send.what == SendKind::Challenge && !waits(&send.request);
+        let closed = |send: &Sending| Entry::Closed { request: send.request.clone() };
         let closed: Vec<Entry> = self.record.sends.iter().filter(stale).map(closed).collect();
         change.entries.extend(closed);
         change
@@ -122,8 +122,8 @@ impl ChannelState {
 
     /// A sending makes a step. Says how it stands then; `None` when it is over or never was.
     #[must_use]
-    pub fn sending(&self, request: &RequestId, what: SendKind, step: SendStep) -> (Option<Send>, Change) {
-        let is_it = |send: &&Send| send.request == *request && send.what == what;
+    pub fn sending(&self, request: &RequestId, what: SendKind, step: SendStep) -> (Option<Sending>, Change) {
+        let is_it = |send: &&Sending| send.request == *request && send.what == what;
         if !self.record.sends.iter().any(|send| is_it(&send)) {
             return (None, Change::default());
         }

@@ -15,7 +15,7 @@ use crate::allowlist::IdSet;
 use crate::clock::NoEntropy;
 use crate::decision::Fault;
 use crate::message::{AccountId, AccountKey, ChannelId, SenderId};
-use crate::pairing::record::{Record, Send, SendKind, SendStep};
+use crate::pairing::record::{Record, SendKind, SendStep, Sending};
 use crate::pairing::{Approval, ApproveError, ChannelState, Knock, Knocked, Request, RequestId, Surface};
 use crate::policy::Limits;
 
@@ -25,7 +25,7 @@ use crate::policy::Limits;
 /// it; if it failed or was interrupted, its effect is wholly there or wholly absent. A dropped future does not interrupt
 /// a transaction that began.
 #[async_trait]
-pub trait Store: std::marker::Send + Sync + 'static {
+pub trait Store: Send + Sync + 'static {
     /// A number that differs from an earlier answer if anything that concerns the account was changed in between, by
     /// any process. The answer is taken on every message: it must be cheap and must not allocate. `None` if the store
     /// can't tell; the state is then loaded for every decision.
@@ -61,7 +61,7 @@ pub trait Store: std::marker::Send + Sync + 'static {
         request: &RequestId,
         what: SendKind,
         step: SendStep,
-    ) -> Result<Option<Send>, StoreError>;
+    ) -> Result<Option<Sending>, StoreError>;
 
     /// The channels that have pending requests, or whose requests can't be read.
     async fn channels(&self) -> Result<Vec<ChannelId>, StoreError>;

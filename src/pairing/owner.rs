@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::code::{PairingCode, RequestId};
-use super::record::{Entry, Send, SendKind};
+use super::record::{Entry, SendKind, Sending};
 use super::request::Request;
 use super::{Change, ChannelState, LOCKOUT};
 use crate::clock::Timestamp;
@@ -113,7 +113,7 @@ impl ChannelState {
         change.admit.push((found.account.clone(), found.id.clone()));
         if approval.notify {
             let hour = self.record.hour_of(&found.request).cloned().unwrap_or_else(|| found.hour(now));
-            change.entries.push(Entry::Queued { send: Send::of(&hour, SendKind::Notice) });
+            change.entries.push(Entry::Queued { send: Sending::of(&hour, SendKind::Notice) });
         }
         change.entries.extend(self.row_ended(approval));
         change

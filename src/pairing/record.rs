@@ -28,7 +28,7 @@ pub enum Entry {
     /// A text is to be sent.
     Queued {
         /// The sending.
-        send: Send,
+        send: Sending,
     },
     /// A sending made a step.
     Sending {
@@ -86,7 +86,7 @@ pub enum Entry {
 
 /// A text on its way to a sender.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Send {
+pub struct Sending {
     /// The request that it belongs to.
     pub request: RequestId,
     /// The account.
@@ -146,7 +146,7 @@ pub struct Record {
     /// Codes given within the last hour.
     pub hours: Vec<Hour>,
     /// Texts to be sent.
-    pub sends: Vec<Send>,
+    pub sends: Vec<Sending>,
     /// Primaries behind listed aliases: (account, entry, primary).
     pub bindings: Vec<(String, String, String)>,
     /// Blocked senders: (account, id).
@@ -162,7 +162,7 @@ impl Record {
     pub fn apply(&mut self, entry: &Entry) {
         match entry.clone() {
             Entry::Issued { hour } => {
-                self.put_send(Send::of(&hour, SendKind::Challenge));
+                self.put_send(Sending::of(&hour, SendKind::Challenge));
                 self.put_hour(hour);
             }
             Entry::Hour { hour } => self.put_hour(hour),
@@ -236,7 +236,7 @@ impl Record {
         self.hours.push(hour);
     }
 
-    fn put_send(&mut self, send: Send) {
+    fn put_send(&mut self, send: Sending) {
         self.sends.retain(|other| other.request != send.request || other.what != send.what);
         self.sends.push(send);
     }
@@ -267,7 +267,7 @@ impl Record {
     }
 }
 
-impl Send {
+impl Sending {
     /// A text to the sender of a request, not tried yet.
     #[must_use]
     pub fn of(hour: &Hour, what: SendKind) -> Self {
@@ -342,7 +342,7 @@ mod tests {
     fn i6_a_try_that_never_ended_is_unknown() {
         let mut record = Record::default();
         let request = RequestId::from_text("r");
-        record.apply(&Entry::Queued { send: Send::of(&hour(0, None), SendKind::Challenge) });
+        record.apply(&Entry::Queued { send: Sending::of(&hour(0, None), SendKind::Challenge) });
         let step = |step| Entry::Sending { request: request.clone(), what: SendKind::Challenge, step };
         record.apply(&step(SendStep::Try));
         record.apply(&step(SendStep::Failed));

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Pipeline, backoff};
 use crate::channel::{ChannelAdapter, OutboundText, SendError, TextKind};
 use crate::message::{AccountKey, ReplyRoute, SenderId};
-use crate::pairing::record::{Send, SendKind, SendStep};
+use crate::pairing::record::{SendKind, SendStep, Sending};
 use crate::pairing::{ChannelState, RequestId};
 use crate::policy::HOUR;
 use crate::store::{Snapshot, StoreError};
@@ -53,7 +53,7 @@ type Tried = Result<Option<Duration>, StoreError>;
 
 /// A text that is to be sent; without one it is not wanted any more.
 struct Due {
-    send: Send,
+    send: Sending,
     text: Option<OutboundText>,
 }
 
@@ -110,7 +110,7 @@ impl Outbox {
     /// What is to be sent on this account, as the texts read now.
     fn due<'a>(&'a self, state: &'a ChannelState, snapshot: &'a Snapshot) -> impl Iterator<Item = Due> + 'a {
         let now = self.pipeline.0.gate.clock().now();
-        let of_account = |send: &&Send| send.account == self.account.account().as_str();
+        let of_account = |send: &&Sending| send.account == self.account.account().as_str();
         state.record.sends.iter().filter(of_account).filter_map(move |send| {
             let body = match send.what {
                 SendKind::Challenge => {

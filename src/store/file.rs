@@ -34,7 +34,7 @@ use super::{Actor, Loaded, OperatorError, Places, Revoked, Store, StoreError};
 use crate::clock::World;
 use crate::decision::Fault;
 use crate::message::{AccountKey, ChannelId, SenderId};
-use crate::pairing::record::{Send, SendKind, SendStep};
+use crate::pairing::record::{SendKind, SendStep, Sending};
 use crate::pairing::{Approval, Change, Knock, Knocked, Request, RequestId};
 use crate::policy::{Limits, PendingScope};
 
@@ -122,13 +122,10 @@ impl FileStore {
 
     /// Does what blocks where it may. What began is ended, also when nobody waits for it any more: a transaction, and
     /// its line in the audit.
-    async fn blocking<T, E>(
-        &self,
-        work: impl FnOnce(&Self) -> Result<T, E> + std::marker::Send + 'static,
-    ) -> Result<T, E>
+    async fn blocking<T, E>(&self, work: impl FnOnce(&Self) -> Result<T, E> + Send + 'static) -> Result<T, E>
     where
-        T: std::marker::Send + 'static,
-        E: From<StoreError> + std::marker::Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
     {
         let store = self.clone();
         let broke_down = |_| StoreError::Fault(Fault::unreadable("the store broke down; see the log"));
@@ -284,7 +281,7 @@ impl Store for FileStore {
         request: &RequestId,
         what: SendKind,
         step: SendStep,
-    ) -> Result<Option<Send>, StoreError> {
+    ) -> Result<Option<Sending>, StoreError> {
         let (channel, request) = (account.channel().clone(), request.clone());
         let note = move |t: &Transaction<'_>| Ok(t.state.sending(&request, what, step));
         self.blocking(move |store| store.0.transact(&channel, &[], note)).await

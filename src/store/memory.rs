@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use super::{Actor, Loaded, OperatorError, Places, Revoked, Snapshot, Store, StoreError, blocked_set};
 use crate::clock::{Timestamp, World};
 use crate::message::{AccountId, AccountKey, ChannelId, SenderId};
-use crate::pairing::record::{Entry, Send, SendKind, SendStep};
+use crate::pairing::record::{Entry, SendKind, SendStep, Sending};
 use crate::pairing::{Approval, ApproveError, Change, ChannelState, Knock, Knocked, Request, RequestId};
 
 /// A store that forgets when the process ends.
@@ -144,7 +144,7 @@ impl Store for MemoryStore {
         request: &RequestId,
         what: SendKind,
         step: SendStep,
-    ) -> Result<Option<Send>, StoreError> {
+    ) -> Result<Option<Sending>, StoreError> {
         self.transact(account.channel(), |channel, _| Ok(channel.state.sending(request, what, step)))
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use dmgate::pairing::record::{Send, SendKind, SendStep};
+use dmgate::pairing::record::{SendKind, SendStep, Sending};
 use dmgate::pairing::{Approval, Knock, Knocked, Request, RequestId};
 use dmgate::store::{
     Actor, FileOptions, FileStore, Loaded, MemoryStore, OperatorError, Places, Revoked, Snapshot, Store,
@@ -84,7 +84,7 @@ impl Store for Breakable {
         request: &RequestId,
         what: SendKind,
         step: SendStep,
-    ) -> Result<Option<Send>, StoreError> {
+    ) -> Result<Option<Sending>, StoreError> {
         let refused = if step == SendStep::Try { &self.1.is_locked } else { &self.1.forgets };
         if refused.load(Ordering::SeqCst) {
             return Err(Fault::unreadable("broken on purpose").into());

@@ -2,12 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a suite says what is wrong by a panic")]
 
 use super::scene::{Scene, actor, alpha, approval, id};
-use crate::pairing::record::{Send, SendKind, SendStep};
+use crate::pairing::record::{SendKind, SendStep, Sending};
 use crate::pairing::{Approval, Surface, Target};
 
 /// What is to be sent; every view says the same.
-async fn texts(scene: &Scene) -> Vec<Send> {
-    let mut seen: Vec<Vec<Send>> = Vec::new();
+async fn texts(scene: &Scene) -> Vec<Sending> {
+    let mut seen: Vec<Vec<Sending>> = Vec::new();
     for snapshot in scene.snapshots(&alpha()).await {
         seen.push(snapshot.record.as_ref().unwrap().1.sends.clone());
     }
