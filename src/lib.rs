@@ -35,7 +35,6 @@ pub use message::{
     AccountId, AccountKey, Attachment, Authenticity, ChannelId, Conversation, EventKind, IdError,
     InboundMessage, Origin, ReplyRoute, Sender, SenderId, Source, Strength, escape,
 };
-pub use observe::Shortened;
 pub use pipeline::{Inbox, Pipeline};
 pub use policy::{AccountPolicy, DmPolicy, Freshness, HOUR, Limits, PendingScope, PolicyError};
 pub use reply::{ReplyError, ReplyTemplate};

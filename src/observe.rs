@@ -7,8 +7,7 @@ use crate::decision::{Decision, Reason};
 use crate::message::{InboundMessage, SenderId};
 
 /// A stranger's id for the log: its first two and last two characters.
-#[derive(Clone, Copy)]
-pub struct Shortened<'a>(pub &'a SenderId);
+struct Shortened<'a>(&'a SenderId);
 
 impl fmt::Display for Shortened<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -113,13 +113,6 @@ impl ChannelState {
             && ids.any(|id| blocks.clone().any(|(_, blocked)| blocked == id.as_str()))
     }
 
-    /// The blocked senders of an account.
-    #[must_use]
-    pub fn blocked(&self, account: &AccountId) -> Vec<SenderId> {
-        let blocks = self.record.blocks.iter().filter(|(of, _)| of == account.as_str());
-        blocks.filter_map(|(_, id)| SenderId::from_record(id)).collect()
-    }
-
     /// A sending makes a step. Says how it stands then; `None` when it is over or never was.
     #[must_use]
     pub fn sending(&self, request: &RequestId, what: SendKind, step: SendStep) -> (Option<Sending>, Change) {

@@ -85,12 +85,6 @@ impl AccountPolicy {
         Ok(policy)
     }
 
-    /// The policy with nobody listed and the default limits.
-    #[must_use]
-    pub fn of(dm: DmPolicy) -> Self {
-        Self { dm, ..Self::default() }
-    }
-
     /// The policy with nobody listed.
     ///
     /// # Errors
@@ -121,6 +115,13 @@ impl AccountPolicy {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+}
+
+/// With nobody listed, and the default limits.
+impl From<DmPolicy> for AccountPolicy {
+    fn from(dm: DmPolicy) -> Self {
+        Self { dm, ..Self::default() }
     }
 }
 

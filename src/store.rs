@@ -225,7 +225,6 @@ impl Snapshot {
 
 /// The blocked senders of an account as a set.
 pub(crate) fn blocked_set(record: &Record, account: &AccountId) -> IdSet {
-    let of_account = record.blocks.iter().filter(|(of, _)| of == account.as_str());
-    let ids: Vec<SenderId> = of_account.filter_map(|(_, id)| SenderId::from_record(id)).collect();
+    let ids: Vec<SenderId> = record.blocked(account).collect();
     ids.iter().collect()
 }

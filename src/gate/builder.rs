@@ -7,9 +7,9 @@ use arc_swap::ArcSwap;
 
 use super::account::Account;
 use super::{DmGate, Shared};
-use crate::clock::{Clock, Entropy, World};
+use crate::clock::{Clock, World};
 use crate::message::AccountKey;
-use crate::policy::{AccountPolicy, DmPolicy};
+use crate::policy::AccountPolicy;
 use crate::reply::ReplyTemplate;
 use crate::store::{MemoryStore, Store};
 
@@ -38,17 +38,11 @@ impl DmGateBuilder {
         self
     }
 
-    /// What accounts do that have no policy of their own, with nobody listed.
+    /// What accounts do that have no policy of their own: an [`AccountPolicy`], or a bare [`DmPolicy`](crate::DmPolicy)
+    /// with nobody listed.
     #[must_use]
-    pub fn policy(mut self, policy: DmPolicy) -> Self {
-        self.fallback = AccountPolicy::of(policy);
-        self
-    }
-
-    /// What accounts do that have no policy of their own.
-    #[must_use]
-    pub fn fallback(mut self, policy: AccountPolicy) -> Self {
-        self.fallback = policy;
+    pub fn policy(mut self, policy: impl Into<AccountPolicy>) -> Self {
+        self.fallback = policy.into();
         self
     }
 
@@ -66,21 +60,15 @@ impl DmGateBuilder {
         self
     }
 
-    /// Where time comes from.
+    /// Where the gate's time comes from. A store keeps its own clock: give both the same.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.world.clock = Arc::new(clock);
         self
     }
 
-    /// Where codes come from.
-    #[must_use]
-    pub fn entropy(mut self, entropy: impl Entropy) -> Self {
-        self.world.entropy = Arc::new(entropy);
-        self
-    }
-
-    /// Time and randomness together, as stores take them.
+    /// The gate's clock, and, for the store in memory that it comes with, the generator of codes. A store of your own
+    /// has both already: give both the same.
     #[must_use]
     pub fn world(mut self, world: World) -> Self {
         self.world = world;

@@ -221,6 +221,14 @@ impl ChannelState {
         (!self.is_blocked(account, std::iter::once(id)), change)
     }
 
+    /// The owner ends a block. Says whether there was one.
+    #[must_use]
+    pub fn unblock(&self, account: &AccountId, id: &SenderId) -> (bool, Change) {
+        let was = self.is_blocked(account, std::iter::once(id));
+        let entry = || Entry::Unblocked { account: account.to_string(), id: id.to_string() };
+        (was, Change { entries: was.then(entry).into_iter().collect(), ..Change::default() })
+    }
+
     fn unbinding(&self, account: &AccountId, id: &SenderId) -> Option<Entry> {
         self.record.primary_behind(account, id)?;
         Some(Entry::Unbound { account: account.to_string(), entry: id.to_string() })

@@ -227,6 +227,12 @@ impl Record {
             .map(|(_, _, primary)| primary.as_str())
     }
 
+    /// The blocked senders of an account.
+    pub fn blocked(&self, account: &AccountId) -> impl Iterator<Item = SenderId> {
+        let of_account = self.blocks.iter().filter(move |(of, _)| of == account.as_str());
+        of_account.filter_map(|(_, id)| SenderId::from_record(id))
+    }
+
     // INVARIANT I11: however many codes the owner lets be made, no more hours are kept; those that run are fewer.
     fn put_hour(&mut self, hour: Hour) {
         self.hours.retain(|other| other.request != hour.request);

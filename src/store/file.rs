@@ -384,9 +384,8 @@ impl Store for FileStore {
     }
 
     async fn blocked(&self, account: &AccountKey) -> Result<Vec<SenderId>, StoreError> {
-        let record = self.load(account).await.snapshot.record.clone()?;
-        let blocks = record.1.blocks.iter().filter(|(of, _)| of == account.account().as_str());
-        Ok(blocks.filter_map(|(_, id)| SenderId::from_record(id)).collect())
+        let (_, record) = self.load(account).await.snapshot.record.clone()?;
+        Ok(record.blocked(account.account()).collect())
     }
 
     async fn block(

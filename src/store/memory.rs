@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use super::{Actor, Loaded, OperatorError, Places, Revoked, Snapshot, Store, StoreError, blocked_set};
 use crate::clock::{Timestamp, World};
 use crate::message::{AccountId, AccountKey, ChannelId, SenderId};
-use crate::pairing::record::{Entry, SendKind, SendStep, Sending};
+use crate::pairing::record::{SendKind, SendStep, Sending};
 use crate::pairing::{Approval, ApproveError, Change, ChannelState, Knock, Knocked, Request, RequestId};
 
 /// A store that forgets when the process ends.
@@ -230,7 +230,8 @@ impl Store for MemoryStore {
 
     async fn blocked(&self, account: &AccountKey) -> Result<Vec<SenderId>, StoreError> {
         let channels = self.lock();
-        Ok(channels.get(account.channel()).map(|c| c.state.blocked(account.account())).unwrap_or_default())
+        let channel = channels.get(account.channel()).into_iter();
+        Ok(channel.flat_map(|channel| channel.state.record.blocked(account.account())).collect())
     }
 
     async fn block(
@@ -248,12 +249,7 @@ impl Store for MemoryStore {
         sender: &SenderId,
         _actor: &Actor,
     ) -> Result<bool, StoreError> {
-        let (account, id) = (account.clone(), sender.to_string());
-        self.transact(account.channel(), |channel, _| {
-            let was = channel.state.is_blocked(account.account(), std::iter::once(sender));
-            let entry = Entry::Unblocked { account: account.account().to_string(), id };
-            Ok((was, Change { entries: vec![entry], ..Change::default() }))
-        })
+        self.transact(account.channel(), |channel, _| Ok(channel.state.unblock(account.account(), sender)))
     }
 
     fn places(&self, _account: &AccountKey) -> Places {

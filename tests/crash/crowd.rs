@@ -39,7 +39,7 @@ fn gate(state: &std::path::Path, scope: PendingScope) -> DmGate {
     let store = FileStore::open(options, world.clone()).unwrap();
     let limits = Limits { pending_scope: scope, ..Limits::default() };
     let policy = AccountPolicy::new(at("default").channel(), DmPolicy::Pairing, [], limits).unwrap();
-    DmGate::builder().world(world).store(store).fallback(policy).build()
+    DmGate::builder().world(world).store(store).policy(policy).build()
 }
 
 fn at(account: &str) -> AccountKey {

@@ -67,7 +67,7 @@ async fn i3_together_there_are_three() {
     let ten = Limits { pending_max: 10, ..Limits::default() };
     let policy = AccountPolicy::new(account("default").channel(), DmPolicy::Pairing, [], ten).unwrap();
     let store = house.store(World::default());
-    let gate = DmGate::builder().fallback(policy).store(store).build();
+    let gate = DmGate::builder().policy(policy).store(store).build();
     let mut neighbour = house.openclaw.store();
     assert!(neighbour.upsert("telegram", "default", "1").created);
     challenge(&gate, "default", "2").await;

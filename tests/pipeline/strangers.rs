@@ -60,7 +60,7 @@ fn i11_refused_strangers_leave_nothing_in_memory() {
 #[test]
 fn i11_conversations_that_are_over_leave_nothing_in_memory() {
     let everyone = AccountPolicy::new(account().channel(), DmPolicy::Open, ["*"], Limits::default()).unwrap();
-    let gate = DmGate::builder().clock(Ground::new().clock).fallback(everyone).build();
+    let gate = DmGate::builder().clock(Ground::new().clock).policy(everyone).build();
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let (adapter, mut sends) = adapter(vec![]);
     let running = runtime.block_on(async { start(gate, adapter, Echo) });

@@ -101,7 +101,7 @@ impl Context {
             .store(store)
             .world(World::default())
             .reply(config.reply.clone())
-            .fallback(config.fallback.clone())
+            .policy(config.fallback.clone())
             .account(key.clone(), config.policy_of(key))
             .build()
     }

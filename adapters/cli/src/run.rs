@@ -117,9 +117,7 @@ fn gate(config: &Config, store: FileStore) -> DmGate {
     let builder = DmGate::builder().store(store).world(World::default()).reply(config.reply.clone());
     let accounts = config.policies().into_iter();
     accounts
-        .fold(builder.fallback(config.fallback.clone()), |builder, (key, policy)| {
-            builder.account(key, policy)
-        })
+        .fold(builder.policy(config.fallback.clone()), |builder, (key, policy)| builder.account(key, policy))
         .build()
 }
 

@@ -4,8 +4,7 @@ use super::FileStore;
 use super::transaction::{Interrupted, Transaction};
 use crate::decision::Fault;
 use crate::message::{AccountKey, ChannelId, SenderId};
-use crate::pairing::record::Entry;
-use crate::pairing::{Approval, Change, Request};
+use crate::pairing::{Approval, Request};
 use crate::store::{Actor, OperatorError, Revoked, StoreError};
 
 impl FileStore {
@@ -145,11 +144,9 @@ impl FileStore {
     ) -> Result<bool, StoreError> {
         let mut was_blocked = false;
         self.0.transact(account.channel(), &[], |t| {
-            let is_blocked = t.state.is_blocked(account.account(), std::iter::once(sender));
-            was_blocked |= is_blocked;
-            let entry =
-                || Entry::Unblocked { account: account.account().to_string(), id: sender.to_string() };
-            Ok(((), Change { entries: is_blocked.then(entry).into_iter().collect(), ..Change::default() }))
+            let (was, change) = t.state.unblock(account.account(), sender);
+            was_blocked |= was;
+            Ok(((), change))
         })?;
         self.note(actor, "unblock", account, sender, None);
         Ok(was_blocked)
