@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use dmgate::{
     AccountKey, Agent, AgentError, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, DmGate,
-    InboundMessage, Inbox, OutboundText, Pipeline, ReplyRoute, SendError, Sender, SenderId, Turn, Webhook,
+    InboundMessage, Inbox, OutboundText, Pipeline, ReplyRoute, SendError, Sender, SenderId, Turn,
 };
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader};
 use tokio::sync::{Mutex, mpsc};
@@ -60,10 +60,6 @@ impl ChannelAdapter for Lines {
             message.route = ReplyRoute::new(name);
             inbox.deliver(message).await;
         }
-    }
-
-    async fn webhook(&self, _request: http::Request<bytes::Bytes>) -> Webhook {
-        Webhook::status(http::StatusCode::NOT_FOUND)
     }
 
     async fn send_text(&self, route: &ReplyRoute, text: &OutboundText) -> Result<(), SendError> {

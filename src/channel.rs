@@ -29,8 +29,11 @@ pub trait ChannelAdapter: Send + Sync + 'static {
     /// hooks waits for `shutdown`.
     async fn run(&self, inbox: Inbox, shutdown: CancellationToken) -> Result<(), ChannelError>;
 
-    /// Answers one web hook request and returns the events in it. Authenticity is proven first, on the raw body.
-    async fn webhook(&self, request: http::Request<Bytes>) -> Webhook;
+    /// Answers one web hook request and returns the events in it. Authenticity is proven first, on the raw body. An
+    /// adapter without web hooks answers 404.
+    async fn webhook(&self, _request: http::Request<Bytes>) -> Webhook {
+        Webhook::status(http::StatusCode::NOT_FOUND)
+    }
 
     /// Sends one text. `text.body` is at most [`ChannelMeta::text_limit`] long.
     async fn send_text(&self, route: &ReplyRoute, text: &OutboundText) -> Result<(), SendError>;

@@ -25,6 +25,7 @@ mod registration;
 mod route;
 mod server;
 mod session;
+mod split;
 #[cfg(test)]
 mod tests;
 
@@ -32,13 +33,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use config::Settings;
 pub use config::{Config, Identity, OPTIONS};
 use delivery::Outgoing;
 use dmgate::{
     AccountKey, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, Inbox, Known, OutboundText,
-    ReplyRoute, SendError, SenderId, Webhook, World,
+    ReplyRoute, SendError, SenderId, World,
 };
 use route::Route;
 use tokio::sync::{mpsc, oneshot};
@@ -46,7 +46,6 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::adapter::{Channel, Setup, Transport};
 use crate::options::ConfigError;
-use crate::split;
 use crate::status::StatusCell;
 
 /// The longest text of one line, in bytes. With the prefix that others see before it, it stays below 512.
@@ -131,12 +130,8 @@ impl ChannelAdapter for Irc {
         self.stay_connected(&inbox, &shutdown).await
     }
 
-    async fn webhook(&self, _request: http::Request<Bytes>) -> Webhook {
-        Webhook::status(http::StatusCode::NOT_FOUND)
-    }
-
     async fn send_text(&self, route: &ReplyRoute, text: &OutboundText) -> Result<(), SendError> {
-        let lines = split::lines(&text.body, LINE_BYTES, char::len_utf8);
+        let lines = split::lines(&text.body, LINE_BYTES);
         let impossible = |reason: &str| SendError::Impossible { reason: reason.to_owned() };
         let route = Route::parse(route).ok_or_else(|| impossible("this is no way to a person"))?;
         if lines.is_empty() {

@@ -13,7 +13,7 @@
 //! - `secret.rs`, `options.rs`: tokens that can't be logged; options and their tables
 //! - `backoff.rs`, `status.rs`: when to try again, and what the operator reads meanwhile
 //! - `tls.rs`, `client.rs`, `webhook.rs`: encrypted connections, calls to a platform, calls by a platform
-//! - `dedupe.rs`, `split.rs`: what came twice; what is too long
+//! - `dedupe.rs`: what came twice
 //!
 //! ```
 //! use dmgate::AccountKey;
@@ -49,8 +49,6 @@ mod fake_server;
 mod fixtures;
 pub mod options;
 mod secret;
-#[cfg(feature = "irc")]
-mod split;
 #[cfg(feature = "_tls")]
 mod status;
 #[cfg(feature = "_tls")]

@@ -18,13 +18,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use awaited::Awaited;
-use bytes::Bytes;
 use dmgate::{
     AccountKey, ChannelAdapter, ChannelError, ChannelId, ChannelMeta, ChannelStatus, IdError, InboundMessage,
-    Inbox, NoEntropy, OutboundText, ReplyRoute, SendError, Sender, SenderId, Source, TextKind, Webhook,
-    World,
+    Inbox, NoEntropy, OutboundText, ReplyRoute, SendError, Sender, SenderId, Source, TextKind, World,
 };
-use http::StatusCode;
 pub use mailbox::{Event, Text};
 use mailbox::{Mailboxes, Opened};
 use seen::Seen;
@@ -166,10 +163,6 @@ impl ChannelAdapter for WebChat {
         self.receiving.close();
         self.receiving.wait().await;
         Ok(())
-    }
-
-    async fn webhook(&self, _request: http::Request<Bytes>) -> Webhook {
-        Webhook::status(StatusCode::NOT_FOUND)
     }
 
     async fn send_text(&self, route: &ReplyRoute, text: &OutboundText) -> Result<(), SendError> {

@@ -69,8 +69,7 @@ impl Gateway {
         Ok(())
     }
 
-    /// Which path leads where. The device socket and the HTTP API will be two more routers here; they check `Host` and
-    /// `Origin` by the same [`Sites`].
+    /// Which path leads where.
     fn routes(self, port: u16, shutdown: &CancellationToken) -> Router {
         let limits = Arc::new(self.limits);
         let webhooks = webhook::Webhooks {
