@@ -1,11 +1,13 @@
 //! What an adapter hands to the gate: parsed, never raw strings.
 
+mod account;
 mod id;
 
 use std::fmt;
 use std::sync::Arc;
 
-pub use id::{AccountId, AccountKey, ChannelId, IdError, SenderId, escape};
+pub use account::{AccountId, AccountKey};
+pub use id::{ChannelId, IdError, SenderId, escape};
 
 use crate::clock::Timestamp;
 
