@@ -12,7 +12,7 @@ use super::split::split;
 use super::{Line, Pipeline, backoff};
 use crate::agent::Turn;
 use crate::channel::{OutboundText, SendError, TextKind};
-use crate::decision::Permit;
+use crate::decision::{Permit, Reason};
 use crate::message::{AccountKey, InboundMessage, ReplyRoute, SenderId};
 
 /// Messages that wait in one conversation; when they are more, the channel waits.
@@ -49,11 +49,17 @@ impl Default for Conversations {
 }
 
 impl Conversations {
-    /// Queues an admitted message; waits while its conversation is full.
+    /// Queues an admitted message; waits while its conversation is full. On an open account, a message of somebody on no
+    /// list is dropped then.
     pub(super) async fn queue(pipeline: &Pipeline, permit: Permit, message: InboundMessage) {
         let queue = Self::open(pipeline, (message.account.clone(), message.sender.primary().clone()));
-        if queue.send(Admitted { permit, message, _queue: queue.clone() }).await.is_err() {
-            tracing::error!("a conversation ended with messages in it");
+        let is_anyone = permit.reason() == Reason::Open;
+        let admitted = Admitted { permit, message, _queue: queue.clone() };
+        // Whom the owner let in is waited for. Anyone at all must not hold up the others behind them.
+        let queued =
+            if is_anyone { queue.try_send(admitted).is_ok() } else { queue.send(admitted).await.is_ok() };
+        if !queued {
+            tracing::debug!("a message is dropped: its conversation is full, or over");
         }
     }
 

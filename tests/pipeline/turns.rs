@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dmgate::{AccountKey, Attachment, ChannelMeta, InboundMessage, MockAgent, TextKind};
+use dmgate::{
+    AccountKey, AccountPolicy, Attachment, ChannelMeta, DmGate, DmPolicy, InboundMessage, Limits, MockAgent,
+    TextKind,
+};
 use mockall::predicate;
 
 use crate::support::{
-    Echo, Ground, HOUR, Running, Slow, Works, adapter, adapter_of, allow, approve, bodies, desk, failed,
-    impossible, message, meta, revoke, soon, unknown, wait_for,
+    Echo, Ground, HOUR, Running, Slow, Works, account, adapter, adapter_of, allow, approve, bodies, desk,
+    failed, impossible, message, meta, revoke, soon, start, unknown, wait_for,
 };
 
 #[tokio::test(start_paused = true)]
@@ -97,6 +100,31 @@ async fn a_full_conversation_makes_its_channel_wait() {
     for _ in 0..34 {
         sends.next().await;
     }
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_on_no_list_of_an_open_account_holds_nobody_up() {
+    let ground = Ground::new();
+    let policy = AccountPolicy::new(account().channel(), DmPolicy::Open, ["*"], Limits::default()).unwrap();
+    let gate = DmGate::builder().world(ground.clock.world()).account(account(), policy).build();
+    let (adapter, mut sends) = adapter(vec![]);
+    let (agent, mut works) = desk();
+    let running = start(gate, adapter, agent);
+    let first = fill(&running, &mut works).await;
+    assert!(soon("an end", running.inbox.deliver(message("42", "one too many"))).await);
+    running.inbox.deliver(message("43", "somebody else")).await;
+    let other = works.next().await;
+    assert_eq!(other.text(), "somebody else");
+    other.answer("done");
+    first.answer("done");
+    for _ in 0..32 {
+        works.next().await.answer("done");
+    }
+    for _ in 0..34 {
+        sends.next().await;
+    }
+    works.silence().await;
     running.stop().await;
 }
 
