@@ -132,7 +132,7 @@ pub trait Store: Send + Sync + 'static {
 pub struct Snapshot {
     /// Who is in, by approval or `allow add`.
     pub allowed: Result<Arc<IdSet>, Fault>,
-    /// Who is blocked, and the primaries behind aliases.
+    /// Who is blocked on the account; and the channel's record, for the primaries behind aliases.
     pub record: Result<(Arc<IdSet>, Arc<Record>), Fault>,
     /// Pending requests and hours.
     pub pending: Result<Arc<ChannelState>, Fault>,
@@ -216,6 +216,14 @@ pub enum OperatorError {
 }
 
 impl Snapshot {
+    /// A snapshot of an account whose state could be read whole.
+    #[must_use]
+    pub fn of(account: &AccountId, allowed: IdSet, state: ChannelState) -> Self {
+        let record = Arc::new(state.record.clone());
+        let blocked = Arc::new(blocked_set(&record, account));
+        Self { allowed: Ok(Arc::new(allowed)), record: Ok((blocked, record)), pending: Ok(Arc::new(state)) }
+    }
+
     /// A snapshot in which nothing can be known.
     #[must_use]
     pub fn unavailable(fault: &Fault) -> Self {

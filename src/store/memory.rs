@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
-use super::{Actor, Loaded, OperatorError, Places, Revoked, Snapshot, Store, StoreError, blocked_set};
+use super::{Actor, Loaded, OperatorError, Places, Revoked, Snapshot, Store, StoreError};
 use crate::clock::{Timestamp, World};
 use crate::message::{AccountId, AccountKey, ChannelId, SenderId};
 use crate::pairing::record::{SendKind, SendStep, Sending};
@@ -97,16 +97,9 @@ impl Store for MemoryStore {
     async fn load(&self, account: &AccountKey) -> Loaded {
         let mut channels = self.lock();
         let channel = channels.entry(account.channel().clone()).or_default();
-        let state = channel.state.clone();
-        let record = Arc::new(state.record.clone());
-        let blocked = Arc::new(blocked_set(&record, account.account()));
         let allowed =
             channel.allowed.get(account.account()).map(|ids| ids.iter().collect()).unwrap_or_default();
-        let snapshot = Arc::new(Snapshot {
-            allowed: Ok(Arc::new(allowed)),
-            record: Ok((blocked, record)),
-            pending: Ok(Arc::new(state)),
-        });
+        let snapshot = Arc::new(Snapshot::of(account.account(), allowed, channel.state.clone()));
         Loaded { revision: Some(self.revision.load(Ordering::SeqCst)), snapshot }
     }
 
