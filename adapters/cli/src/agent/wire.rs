@@ -107,7 +107,7 @@ fn turn_id(message: &InboundMessage) -> Result<String, AgentError> {
         hash.update(part.len().to_be_bytes());
         hash.update(part);
     }
-    Ok(hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(hash.finalize().get(..16).unwrap_or_default()))
 }
 
 #[cfg(test)]
