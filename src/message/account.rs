@@ -64,19 +64,16 @@ impl AccountKey {
     ///
     /// # Errors
     /// [`IdError::Collision`] if its file would be another known channel's: account `talk` of a channel `nextcloud`
-    /// would be `nextcloud-talk`'s default account; and channel `telegram-work` would be account `work` of `telegram`.
+    /// would be `nextcloud-talk`'s default account. Other channels have no `-` in their names.
     // INVARIANT I8: ids that would share a file name are refused, never merged.
     pub fn new(channel: ChannelId, account: AccountId) -> Result<Self, IdError> {
         let stem = format!("{channel}-{account}");
-        let is_known = Known::of(&channel).is_some();
         let is_below = |name: &str, known: &Known| {
             name.strip_prefix(known.name).is_some_and(|rest| rest.starts_with('-'))
         };
         for known in Known::all() {
             let is_longer = known.name.len() > channel.as_str().len();
-            // `telegram-work` would be account `work` of `telegram`, as far as files can tell.
-            let is_an_account = !is_known && is_below(channel.as_str(), known);
-            if stem == known.name || (is_longer && is_below(&stem, known)) || is_an_account {
+            if stem == known.name || (is_longer && is_below(&stem, known)) {
                 return Err(IdError::Collision {
                     channel: channel.to_string(),
                     account: account.to_string(),
@@ -152,11 +149,33 @@ mod tests {
         assert_eq!(AccountId::parse(" Work.1@x ").unwrap().as_str(), "work.1@x");
         assert!(matches!(AccountKey::parse("nextcloud", "talk"), Err(IdError::Collision { .. })));
         assert!(matches!(AccountKey::parse("nextcloud", "talk-work"), Err(IdError::Collision { .. })));
-        assert!(matches!(AccountKey::parse("telegram-work", "default"), Err(IdError::Collision { .. })));
-        assert!(matches!(AccountKey::parse("signal-cli", "home"), Err(IdError::Collision { .. })));
-        assert!(AccountKey::parse("telegrams-work", "default").is_ok());
+        for other in ["telegram-work", "signal-cli", "one-two"] {
+            assert!(matches!(AccountKey::parse(other, "default"), Err(IdError::Channel(_))), "{other}");
+        }
         assert!(AccountKey::parse("nextcloud", "talker").is_ok());
         assert!(AccountKey::parse("nextcloud-talk", "talk").is_ok());
         assert!(AccountKey::parse("telegram", "nextcloud-talk").is_ok());
+    }
+
+    /// No two pairs of names that can be built have one `<channel>-<account>`, nor is one a channel's own name.
+    #[test]
+    fn i8_two_accounts_never_share_a_file() {
+        let words = ["nextcloud", "talk", "openclaw", "weixin", "one", "two", "synology", "chat", "default"];
+        let mut names: Vec<String> = words.iter().map(ToString::to_string).collect();
+        names.extend(words.iter().flat_map(|a| words.iter().map(move |b| format!("{a}-{b}"))));
+        names.extend(words.iter().flat_map(|a| words.iter().map(move |b| format!("{a}-{b}-talk"))));
+        let mut seen = std::collections::HashMap::new();
+        for channel in &names {
+            for account in &names {
+                let Ok(key) = AccountKey::parse(channel, account) else { continue };
+                let stem =
+                    if key.account().is_default() { channel.clone() } else { format!("{channel}-{account}") };
+                let scoped = format!("{channel}-{account}");
+                for stem in [stem, scoped] {
+                    let owner = seen.entry(stem.clone()).or_insert_with(|| key.clone());
+                    assert_eq!(*owner, key, "{stem}");
+                }
+            }
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::channel::Known;
 
-/// A chat platform, as `telegram`: lower-case ASCII, `[a-z][a-z0-9_-]{0,63}`.
+/// A chat platform, as `telegram`: lower-case ASCII, `[a-z][a-z0-9_]{0,63}`, or a known channel with `-`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ChannelId(Arc<str>);
 
@@ -49,7 +49,8 @@ pub enum IdError {
     },
     /// Not a channel name.
     #[error(
-        "`{0}` is not a channel: a channel is a lower-case word of letters, digits, `-` and `_`, as `telegram`"
+        "`{0}` is not a channel: a channel is a lower-case word of letters, digits and `_`, as `telegram`; only known \
+         channels have a `-`"
     )]
     Channel(String),
     /// Not an account id.
@@ -74,15 +75,21 @@ pub enum IdError {
 impl ChannelId {
     /// Parses a channel name; blanks around it and upper case are forgiven.
     ///
+    /// Only the known channels have a `-` in their names: so that `<channel>-<account>` in a file name is read in one
+    /// way, in every process.
+    ///
     /// # Errors
     /// [`IdError::Channel`] for anything that is not a plain word.
+    // INVARIANT I8: a file name belongs to one account.
     pub fn parse(text: &str) -> Result<Self, IdError> {
         let name = text.trim().to_ascii_lowercase();
         let mut letters = name.bytes();
         let head = letters.next().is_some_and(|byte| byte.is_ascii_lowercase());
         let tail =
             letters.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte));
-        if head && tail && name.len() <= 64 {
+        let is_word = head && tail && name.len() <= 64;
+        let is_known = Known::all().any(|known| known.name == name);
+        if is_word && (is_known || !name.contains('-')) {
             Ok(Self(name.into()))
         } else {
             Err(IdError::Channel(escape(text)))

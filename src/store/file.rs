@@ -73,7 +73,6 @@ struct Inner {
     world: World,
     lock_wait: Duration,
     freshness: Freshness,
-    claims: names::Claims,
     channels: DashMap<ChannelId, Arc<Channel>>,
 }
 
@@ -110,8 +109,8 @@ impl FileStore {
             }
             Err(error) => tracing::warn!("{error}"),
         }
-        let (claims, channels) = Default::default();
-        Ok(Self(Arc::new(Inner { options, world, lock_wait, freshness, claims, channels })))
+        let channels = DashMap::new();
+        Ok(Self(Arc::new(Inner { options, world, lock_wait, freshness, channels })))
     }
 
     /// What is wrong in the state directory, and what mends it.
@@ -150,7 +149,6 @@ impl Inner {
     /// and may be called again.
     /// The entries of an account's lists as they are in the files, each with its file.
     fn visit_lists(&self, account: &AccountKey, mut visit: impl FnMut(&str, &str)) -> Result<(), StoreError> {
-        self.claims.claim(account)?;
         let place = self.freshness.place().map_err(|error| trouble::fault(&error))?;
         for name in names::allowed(account) {
             let contents = place.credentials.read(&name).map_err(|error| trouble::fault(&error))?;
@@ -228,9 +226,6 @@ impl Store for FileStore {
             let snapshot = Arc::new(super::Snapshot::unavailable(fault));
             Loaded { revision: None, snapshot }
         };
-        if let Err(error) = self.0.claims.claim(account) {
-            return unavailable(&error.into());
-        }
         if let Some(loaded) = self.0.channel(account.channel()).view.unchanged(account, &self.0.freshness) {
             return loaded;
         }
@@ -253,7 +248,6 @@ impl Store for FileStore {
     }
 
     async fn knock(&self, channel: &ChannelId, mut knock: Knock) -> Result<Knocked, StoreError> {
-        self.0.claims.claim(&key(channel, &knock.account)?)?;
         knock.limits = self.limits(&knock.limits);
         let inner = Arc::clone(&self.0);
         let of_channel = channel.clone();

@@ -97,16 +97,6 @@ proptest! {
     }
 }
 
-#[tokio::test]
-async fn i8_accounts_that_would_share_a_file_are_refused() {
-    let scene = Scene::new(On::Files);
-    assert_eq!(scene.verdict(&message(&key("one-two", "default"), &["1"])).await, "pairing_required");
-    assert_eq!(scene.verdict(&message(&key("one", "two"), &["1"])).await, "store_unreadable");
-    let refused = scene.store().allow(&key("one", "two"), &id("1"), &actor()).await.unwrap_err();
-    assert!(refused.to_string().contains("would share the file `one-two-allowFrom.json`"), "{refused}");
-    assert!(AccountKey::parse("nextcloud", "talk").is_err());
-}
-
 /// Two requests with one code, as only a hand can make them: the first in the file is meant, and its account's list.
 #[tokio::test]
 async fn i4_i8_an_approval_asks_its_own_list_whether_the_sender_is_in() {

@@ -109,7 +109,7 @@ impl Report {
             names.iter().filter_map(|name| names::channel_of_pending(name)).collect();
         for name in &names {
             let path = dir.path().join(name);
-            let role = role_of(name, &channels);
+            let role = role_of(name);
             match &role {
                 Role::Sidecar => self.sidecar(dir, name),
                 Role::Leftover => {
@@ -230,7 +230,7 @@ impl Report {
     }
 }
 
-fn role_of(name: &str, channels: &[ChannelId]) -> Role {
+fn role_of(name: &str) -> Role {
     if name.ends_with("-dmgate.lock") {
         Role::Other
     } else if name.ends_with(".lock") {
@@ -242,6 +242,6 @@ fn role_of(name: &str, channels: &[ChannelId]) -> Role {
     } else if names::channel_of_pending(name).is_some() {
         Role::Pending
     } else {
-        names::channel_of_allowed(name, channels).map_or(Role::Other, Role::Allowed)
+        names::channel_of_allowed(name).map_or(Role::Other, Role::Allowed)
     }
 }

@@ -60,7 +60,6 @@ impl FileStore {
             let account = AccountKey::new(channel.clone(), account.clone());
             let account = account.map_err(|error| StoreError::Refused(error.to_string()))?;
             if !accounts.contains(&account) {
-                self.0.claims.claim(&account)?;
                 accounts.push(account);
             }
         }
@@ -89,7 +88,6 @@ impl FileStore {
         sender: &SenderId,
         actor: &Actor,
     ) -> Result<bool, OperatorError> {
-        self.0.claims.claim(account)?;
         // Here and below: what an interrupted round did counts as done by this command.
         let mut added = false;
         self.0.transact(account.channel(), std::slice::from_ref(account), |t| {
@@ -107,7 +105,6 @@ impl FileStore {
         sender: &SenderId,
         actor: &Actor,
     ) -> Result<Revoked, StoreError> {
-        self.0.claims.claim(account)?;
         let of = account.account();
         let (mut entries, mut requests) = (0, 0);
         let revoked = self.0.transact(account.channel(), std::slice::from_ref(account), |t| {
