@@ -124,8 +124,8 @@ fn gate(config: &Config, store: FileStore) -> DmGate {
 /// Where to look and what to type.
 fn announce(context: &mut Context, config: &Config, listener: Option<&TcpListener>) {
     let program = match &context.global.state_dir {
-        Some(dir) => format!("dmgate --state-dir {}", dir.display()),
-        None => "dmgate".to_owned(),
+        Some(dir) => format!("{} --state-dir {}", own_name(), dir.display()),
+        None => own_name(),
     };
     let (dir, file) = (context.state_dir.display(), context.sources.path.display());
     let mut lines = vec![format!("dmgate {} keeps its state in {dir}", env!("CARGO_PKG_VERSION"))];
@@ -143,6 +143,16 @@ fn announce(context: &mut Context, config: &Config, listener: Option<&TcpListene
         context.terminal.line(line);
     }
     context.terminal.flush();
+}
+
+/// What the owner types to call us: our name where the shell finds it, else where we are.
+fn own_name() -> String {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_found = std::env::split_paths(&path).any(|folder| folder.join("dmgate").is_file());
+    match std::env::current_exe() {
+        Ok(own) if !is_found => own.display().to_string(),
+        _ => "dmgate".to_owned(),
+    }
 }
 
 /// How much is logged: what was typed goes before the environment, that before the configuration.
