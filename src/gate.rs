@@ -124,7 +124,7 @@ impl DmGate {
         if let Some(reason) = refuse_envelope(message, &policy) {
             return (Preview::Decided(ignore(reason)), None);
         }
-        let snapshot = account.load(self).await;
+        let snapshot = account.load().await;
         let preview = match self.weigh(&account, message, &policy, &snapshot) {
             Verdict::Decided(decision) => Preview::Decided(decision),
             Verdict::Bind(_) => Preview::ByAlias,
@@ -138,7 +138,7 @@ impl DmGate {
         if let Some(reason) = refuse_envelope(message, &policy) {
             return Some(ignore(reason));
         }
-        let held = account.fresh(self, &policy)?;
+        let held = account.fresh(&policy)?;
         match self.weigh(account, message, &policy, &held.snapshot) {
             Verdict::Decided(decision) => Some(decision),
             Verdict::Bind(_) | Verdict::Knock => None,
@@ -157,7 +157,7 @@ impl DmGate {
             Standing::Blocked => ignore(Reason::Blocked),
             Standing::Unknown(fault) => Decision::Unavailable(fault),
             Standing::In(reason) => {
-                Decision::Admit(Permit::new(Grant::new(self, account, &message.sender, reason)))
+                Decision::Admit(Permit::new(Grant::new(account, &message.sender, reason)))
             }
             Standing::ByAlias(alias) => return Verdict::Bind(alias),
             Standing::Stranger if policy.given.dm() != DmPolicy::Pairing => ignore(Reason::NotAllowlisted),

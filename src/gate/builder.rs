@@ -78,17 +78,14 @@ impl DmGateBuilder {
     /// The gate.
     #[must_use]
     pub fn build(self) -> DmGate {
-        let accounts = self.policies.into_iter().map(|(key, policy)| {
-            let account = Arc::new(Account::new(key.clone(), policy));
-            (key, account)
-        });
-        DmGate(Arc::new(Shared {
-            store: self.store.unwrap_or_else(|| Arc::new(MemoryStore::new(self.world.clone()))),
-            reply: ArcSwap::from_pointee(self.reply),
-            fallback: ArcSwap::from_pointee(self.fallback),
-            accounts: ArcSwap::from_pointee(accounts.collect()),
-            changing: Mutex::new(()),
-            world: self.world,
-        }))
+        let Self { store, world, reply, fallback, policies } = self;
+        let store = store.unwrap_or_else(|| Arc::new(MemoryStore::new(world.clone())));
+        let open = |(key, policy): (AccountKey, AccountPolicy)| {
+            let account = Account::new(key.clone(), policy, &store, &world.clock);
+            (key, Arc::new(account))
+        };
+        let accounts = ArcSwap::from_pointee(policies.into_iter().map(open).collect());
+        let (reply, fallback) = (ArcSwap::from_pointee(reply), ArcSwap::from_pointee(fallback));
+        DmGate(Arc::new(Shared { world, store, reply, fallback, accounts, changing: Mutex::new(()) }))
     }
 }

@@ -3,22 +3,21 @@
 use std::sync::Arc;
 
 use super::account::Account;
-use super::{DmGate, Standing, standing};
+use super::{Standing, standing};
 use crate::decision::Reason;
 use crate::message::{AccountKey, Sender};
 use crate::policy::DmPolicy;
 
 #[derive(Clone)]
 pub(crate) struct Grant {
-    gate: DmGate,
     account: Arc<Account>,
     sender: Sender,
     reason: Reason,
 }
 
 impl Grant {
-    pub(super) fn new(gate: &DmGate, account: &Arc<Account>, sender: &Sender, reason: Reason) -> Self {
-        Self { gate: gate.clone(), account: Arc::clone(account), sender: sender.clone(), reason }
+    pub(super) fn new(account: &Arc<Account>, sender: &Sender, reason: Reason) -> Self {
+        Self { account: Arc::clone(account), sender: sender.clone(), reason }
     }
 
     pub(crate) fn sender(&self) -> &Sender {
@@ -35,9 +34,9 @@ impl Grant {
 
     pub(crate) async fn is_current(&self) -> bool {
         let policy = self.account.policy.load_full();
-        let snapshot = match self.account.fresh(&self.gate, &policy) {
+        let snapshot = match self.account.fresh(&policy) {
             Some(held) => Arc::clone(&held.snapshot),
-            None => self.account.load(&self.gate).await,
+            None => self.account.load().await,
         };
         policy.given.dm() != DmPolicy::Disabled
             && matches!(standing(&self.account, &self.sender, &policy, &snapshot), Standing::In(_))

@@ -58,7 +58,7 @@ impl AccountHandle {
     async fn decide_slowly(&self, message: &InboundMessage, handover: Handover) -> Decision {
         let (gate, account) = (&self.gate, &self.account);
         for _ in 0..ROUNDS {
-            let snapshot = account.load(gate).await;
+            let snapshot = account.load().await;
             let policy = account.policy.load_full();
             // It may be another one than at the first look.
             if let Some(reason) = refuse_envelope(message, &policy) {

@@ -30,7 +30,7 @@ impl DmGate {
                 .store(Arc::new(Policy::new(policies.remove(key).unwrap_or_else(|| fallback.clone()))));
         }
         for (key, policy) in policies {
-            accounts.insert(key.clone(), Arc::new(Account::new(key, policy)));
+            accounts.insert(key.clone(), self.opened(key, policy));
         }
         self.0.fallback.store(Arc::new(fallback));
         self.0.accounts.store(Arc::new(accounts));
@@ -42,9 +42,13 @@ impl DmGate {
         }
         let _changing = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut accounts = (**self.0.accounts.load()).clone();
-        let fallback = || Arc::new(Account::new(key.clone(), (**self.0.fallback.load()).clone()));
+        let fallback = || self.opened(key.clone(), (**self.0.fallback.load()).clone());
         let account = Arc::clone(accounts.entry(key.clone()).or_insert_with(fallback));
         self.0.accounts.store(Arc::new(accounts));
         account
+    }
+
+    fn opened(&self, key: AccountKey, policy: AccountPolicy) -> Arc<Account> {
+        Arc::new(Account::new(key, policy, &self.0.store, &self.0.world.clock))
     }
 }
