@@ -37,8 +37,6 @@ pub struct Approval {
     pub target: Target,
     /// On which account, if named.
     pub account: Option<AccountId>,
-    /// Through what.
-    pub surface: Surface,
     /// Whether the sender is told.
     pub notify: bool,
 }
@@ -54,8 +52,8 @@ impl Target {
 }
 
 impl Approval {
-    fn is_remote_code(&self) -> bool {
-        self.surface == Surface::Remote && matches!(self.target, Target::Code(_))
+    fn is_remote_code(&self, surface: Surface) -> bool {
+        surface == Surface::Remote && matches!(self.target, Target::Code(_))
     }
 }
 
@@ -94,28 +92,39 @@ impl ChannelState {
     /// The owner approves. The state must have had its upkeep. The change is to be made durable also beside an error:
     /// it counts the wrong guess.
     // INVARIANT I5: a code works once, for its own channel and account, before it expires.
-    pub fn approve(&self, approval: &Approval, now: Timestamp) -> (Result<Request, ApproveError>, Change) {
-        let found = match self.meant(approval, now) {
+    pub fn approve(
+        &self,
+        approval: &Approval,
+        surface: Surface,
+        now: Timestamp,
+    ) -> (Result<Request, ApproveError>, Change) {
+        let found = match self.meant(approval, surface, now) {
             Ok(request) => request.clone(),
             Err((error, guess)) => return (Err(error), guess),
         };
         if self.is_blocked(&found.account, found.ids()) {
             return (Err(ApproveError::Blocked), Change::default());
         }
-        let change = self.admission(&found, approval, now);
+        let change = self.admission(&found, approval, surface, now);
         (Ok(found), change)
     }
 
     /// What the approval of a request comes to; also to be done again where it was interrupted.
     #[must_use]
-    pub fn admission(&self, found: &Request, approval: &Approval, now: Timestamp) -> Change {
+    pub fn admission(
+        &self,
+        found: &Request,
+        approval: &Approval,
+        surface: Surface,
+        now: Timestamp,
+    ) -> Change {
         let mut change = self.closing(found);
         change.admit.push((found.account.clone(), found.id.clone()));
         if approval.notify {
             let hour = self.record.hour_of(&found.request).cloned().unwrap_or_else(|| found.hour(now));
             change.entries.push(Entry::Queued { send: Sending::of(&hour, SendKind::Notice) });
         }
-        change.entries.extend(self.row_ended(approval));
+        change.entries.extend(self.row_ended(approval, surface));
         change
     }
 
@@ -133,15 +142,16 @@ impl ChannelState {
     pub fn reject(
         &self,
         approval: &Approval,
+        surface: Surface,
         block: bool,
         now: Timestamp,
     ) -> (Result<Request, ApproveError>, Change) {
-        let request = match self.meant(approval, now) {
+        let request = match self.meant(approval, surface, now) {
             Ok(request) => request.clone(),
             Err((error, guess)) => return (Err(error), guess),
         };
         let mut change = self.closing(&request);
-        change.entries.extend(self.row_ended(approval));
+        change.entries.extend(self.row_ended(approval, surface));
         if block {
             change.entries.extend(blocking(&request.account, request.ids()));
         }
@@ -152,8 +162,13 @@ impl ChannelState {
     /// each answer tells whether it was right.
     // INVARIANT I12: wrong guesses lock codes out; the count is durable before the answer goes out.
     #[expect(clippy::result_large_err, reason = "asked at human speed")]
-    fn meant(&self, approval: &Approval, now: Timestamp) -> Result<&Request, (ApproveError, Change)> {
-        let remote_code = approval.is_remote_code();
+    fn meant(
+        &self,
+        approval: &Approval,
+        surface: Surface,
+        now: Timestamp,
+    ) -> Result<&Request, (ApproveError, Change)> {
+        let remote_code = approval.is_remote_code(surface);
         if remote_code && let Some(until) = self.record.locked_until.filter(|until| now < *until) {
             return Err((ApproveError::LockedOut { until }, Change::default()));
         }
@@ -163,8 +178,8 @@ impl ChannelState {
         })
     }
 
-    fn row_ended(&self, approval: &Approval) -> Option<Entry> {
-        let ends = approval.is_remote_code() && self.record.wrong > 0;
+    fn row_ended(&self, approval: &Approval, surface: Surface) -> Option<Entry> {
+        let ends = approval.is_remote_code(surface) && self.record.wrong > 0;
         ends.then_some(Entry::Guesses { wrong: 0, locked_until: None })
     }
 

@@ -71,7 +71,6 @@ pub struct FileStore(Arc<Inner>);
 struct Inner {
     options: FileOptions,
     world: World,
-    lock_wait: Duration,
     freshness: Freshness,
     channels: DashMap<ChannelId, Arc<Channel>>,
 }
@@ -99,7 +98,7 @@ impl FileStore {
         };
         open(&options.state_dir)?;
         open(&path)?;
-        let (lock_wait, freshness) = (options.lock_wait, Freshness::new(path, options.watch));
+        let freshness = Freshness::new(path, options.watch);
         let place = freshness.place().map_err(|error| trouble::fault(&error))?;
         // What writers that died left behind; an hour is far more than any write takes.
         match place.credentials.sweep(Duration::from_secs(3_600), world.clock.now().as_millis()) {
@@ -110,7 +109,7 @@ impl FileStore {
             Err(error) => tracing::warn!("{error}"),
         }
         let channels = DashMap::new();
-        Ok(Self(Arc::new(Inner { options, world, lock_wait, freshness, channels })))
+        Ok(Self(Arc::new(Inner { options, world, freshness, channels })))
     }
 
     /// What is wrong in the state directory, and what mends it.

@@ -165,9 +165,9 @@ impl Store for MemoryStore {
         &self,
         channel: &ChannelId,
         approval: Approval,
-        _actor: &Actor,
+        actor: &Actor,
     ) -> Result<Request, OperatorError> {
-        Ok(self.transact(channel, |channel, now| Ok(channel.state.approve(&approval, now)))??)
+        Ok(self.transact(channel, |channel, now| Ok(channel.state.approve(&approval, actor.surface, now)))??)
     }
 
     async fn reject(
@@ -175,9 +175,11 @@ impl Store for MemoryStore {
         channel: &ChannelId,
         approval: Approval,
         block: bool,
-        _actor: &Actor,
+        actor: &Actor,
     ) -> Result<Request, OperatorError> {
-        Ok(self.transact(channel, |channel, now| Ok(channel.state.reject(&approval, block, now)))??)
+        Ok(self.transact(channel, |channel, now| {
+            Ok(channel.state.reject(&approval, actor.surface, block, now))
+        })??)
     }
 
     async fn allowed(&self, account: &AccountKey) -> Result<Vec<String>, StoreError> {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dmgate::pairing::{Approval, Surface, Target};
+use dmgate::pairing::{Approval, Target};
 use dmgate::testing::Step;
 
 use crate::Faults;
@@ -37,7 +37,7 @@ async fn i4_i13_an_approval_that_is_interrupted_is_done_again_and_told() {
             None
         });
         let target = Target::Sender(id("waits"));
-        let approval = Approval { target, account: None, surface: Surface::Local, notify: true };
+        let approval = Approval { target, account: None, notify: true };
         let told = store.approve(key().channel(), approval, &actor()).await;
         faults.disarm();
         assert_eq!(told.unwrap().id, id("waits"), "drops the request: {drops_the_request}");

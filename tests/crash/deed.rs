@@ -93,8 +93,8 @@ pub(crate) async fn begin(state: &Path) {
 /// Does it; `Ok` is what the caller was told.
 pub(crate) async fn act(store: &Arc<dyn Store>, deed: Deed) -> Result<(), String> {
     let (at, who) = (key(), actor());
-    let by = |target, surface, notify| Approval { target, account: None, surface, notify };
-    let waits = |notify| by(Target::Sender(id("waits")), Surface::Local, notify);
+    let by = |target, notify| Approval { target, account: None, notify };
+    let waits = |notify| by(Target::Sender(id("waits")), notify);
     let told = |result: Result<(), String>| result;
     told(match deed {
         Deed::Knock => match store.knock(at.channel(), knock_of("new")).await {
@@ -114,7 +114,8 @@ pub(crate) async fn act(store: &Arc<dyn Store>, deed: Deed) -> Result<(), String
         Deed::Bind => said(store.bind(&at, &id("+1"), &id("holder")).await),
         Deed::WrongCode => {
             let code = dmgate::pairing::PairingCode::parse("ZZZZZZZZ").unwrap();
-            match store.approve(at.channel(), by(Target::Code(code), Surface::Remote, false), &who).await {
+            let outside = Actor { surface: Surface::Remote, ..actor() };
+            match store.approve(at.channel(), by(Target::Code(code), false), &outside).await {
                 Err(dmgate::store::OperatorError::Refused(_)) => Ok(()),
                 other => Err(format!("{other:?}")),
             }

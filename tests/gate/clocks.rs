@@ -11,8 +11,7 @@ const HOUR: i64 = 3_600_000;
 
 async fn reject(scene: &Scene, who: &str) {
     let target = Target::Sender(id(who));
-    let surface = dmgate::pairing::Surface::Local;
-    let rejection = dmgate::pairing::Approval { target, account: None, surface, notify: false };
+    let rejection = dmgate::pairing::Approval { target, account: None, notify: false };
     scene.store().reject(alpha().channel(), rejection, false, &actor()).await.unwrap();
 }
 

@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
-use dmgate::pairing::{Approval, Handover, Knock, Knocked, Surface, Target};
+use dmgate::pairing::{Approval, Handover, Knock, Knocked, Target};
 
 use crate::scene::{On, Scene, actor, alpha, id, key, message};
 
@@ -110,8 +110,8 @@ async fn try_everything(scene: &Scene) {
         let _ = store.block(&at, &id("bad"), &actor()).await;
         let _ = store.unblock(&at, &id("bad"), &actor()).await;
         let _ = store.bind(&at, &id("alias"), &id("primary")).await;
-        let (target, surface) = (Target::Sender(id("waits")), Surface::Local);
-        let approval = Approval { target, account: None, surface, notify: true };
+        let target = Target::Sender(id("waits"));
+        let approval = Approval { target, account: None, notify: true };
         let _ = store.reject(at.channel(), approval.clone(), true, &actor()).await;
         let _ = store.approve(at.channel(), approval, &actor()).await;
         let _ = store.pending(at.channel()).await;
@@ -140,9 +140,9 @@ async fn i7_i8_a_damaged_allow_file_costs_its_account() {
         assert_eq!(own, ["store_unreadable", "blocked", "store_unreadable"], "{what}");
         assert_eq!(verdicts(&scene, "work", "alpha").await, FINE, "{what}");
         assert_eq!(verdicts(&scene, "default", "beta").await, FINE, "{what}");
-        let (target, surface) = (Target::Sender(id("stranger")), Surface::Local);
+        let target = Target::Sender(id("stranger"));
         let account = Some(key("alpha", "work").account().clone());
-        let approval = Approval { target, account, surface, notify: false };
+        let approval = Approval { target, account, notify: false };
         scene.store().approve(alpha().channel(), approval, &actor()).await.unwrap();
         try_everything(&scene).await;
         assert_eq!(look(&path), before, "{what}: untouched");
@@ -212,8 +212,8 @@ async fn i7_the_store_gives_no_code_and_decides_none_by_a_damaged_file() {
         put(&scene.dir().join(damaged), b"{");
         let (channel, store) = (alpha(), scene.store());
         assert!(store.knock(channel.channel(), knock_of("1")).await.is_err(), "{damaged}");
-        let (target, surface) = (Target::Sender(id("waits")), Surface::Local);
-        let approval = Approval { target, account: None, surface, notify: false };
+        let target = Target::Sender(id("waits"));
+        let approval = Approval { target, account: None, notify: false };
         assert!(store.approve(channel.channel(), approval.clone(), &actor()).await.is_err(), "{damaged}");
         assert!(store.reject(channel.channel(), approval, false, &actor()).await.is_err(), "{damaged}");
         assert!(store.pending(channel.channel()).await.is_err(), "{damaged}");

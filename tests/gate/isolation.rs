@@ -21,21 +21,20 @@ const WHO: [&str; 5] = ["1", "2", "3", "4", "5"];
 
 /// What an act comes to, as text.
 async fn act(scene: &Scene, at: &AccountKey, act: Act) -> String {
-    let by = |who: usize, target: Target| dmgate::pairing::Approval {
+    let meant = |target: Target| dmgate::pairing::Approval {
         target,
         account: Some(at.account().clone()),
-        surface: if who == usize::MAX { Surface::Remote } else { Surface::Local },
         notify: false,
     };
     let store = scene.store();
     match act {
         Act::Write(who) => scene.gate.admit(&message(at, &[WHO[who]])).await.reason().to_string(),
         Act::Approve(who) => {
-            let approval = by(who, Target::Sender(id(WHO[who])));
+            let approval = meant(Target::Sender(id(WHO[who])));
             format!("{:?}", store.approve(at.channel(), approval, &actor()).await.map(|r| r.id))
         }
         Act::Reject(who) => {
-            let approval = by(who, Target::Sender(id(WHO[who])));
+            let approval = meant(Target::Sender(id(WHO[who])));
             format!("{:?}", store.reject(at.channel(), approval, false, &actor()).await.map(|r| r.id))
         }
         Act::Allow(who) => format!("{:?}", store.allow(at, &id(WHO[who]), &actor()).await),
@@ -43,8 +42,9 @@ async fn act(scene: &Scene, at: &AccountKey, act: Act) -> String {
         Act::Block(who) => format!("{:?}", store.block(at, &id(WHO[who]), &actor()).await),
         Act::WrongCode => {
             let wrong = dmgate::pairing::PairingCode::parse("ZZZZZZZZ").unwrap();
-            let approval = by(usize::MAX, Target::Code(wrong));
-            let said = store.approve(at.channel(), approval, &actor()).await.map(|r| r.id);
+            let outside = dmgate::store::Actor { surface: Surface::Remote, ..actor() };
+            let approval = meant(Target::Code(wrong));
+            let said = store.approve(at.channel(), approval, &outside).await.map(|r| r.id);
             // The moment at which codes work again is the clock's.
             format!("{said:?}").split("until").next().unwrap_or_default().to_owned()
         }

@@ -62,12 +62,7 @@ async fn i2_i3_i14_the_steps_of_pairing_come_in_their_order() {
         assert_eq!(scene.verdict(&late("1")).await, "backlog");
         assert_eq!(scene.says(&["1"]).await, "already_pending");
         let target = dmgate::pairing::Target::Code(codes[0].clone());
-        let rejection = dmgate::pairing::Approval {
-            target,
-            account: None,
-            surface: dmgate::pairing::Surface::Local,
-            notify: false,
-        };
+        let rejection = dmgate::pairing::Approval { target, account: None, notify: false };
         let channel = alpha();
         scene.store().reject(channel.channel(), rejection, false, &crate::scene::actor()).await.unwrap();
         scene.code(&["4"]).await;

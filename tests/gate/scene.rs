@@ -133,8 +133,9 @@ impl Scene {
     }
 
     pub(crate) async fn approve(&self, target: Target, surface: Surface) -> Result<Request, OperatorError> {
-        let approval = Approval { target, account: None, surface, notify: false };
-        self.store().approve(alpha().channel(), approval, &actor()).await
+        let approval = Approval { target, account: None, notify: false };
+        let actor = Actor { surface, ..actor() };
+        self.store().approve(alpha().channel(), approval, &actor).await
     }
 
     pub(crate) async fn allow(&self, who: &str) {

@@ -239,8 +239,9 @@ impl Play {
         let named = account.as_ref().map(AccountId::as_str);
         let expected = self.model[channel].approve(&pointed, named, remote, now);
         let id = ChannelId::parse(CHANNELS[channel]).unwrap();
-        let approval = Approval { target, account: account.clone(), surface: surface(remote), notify: false };
-        let said = self.store().approve(&id, approval, &actor()).await.map(|request| request.id.to_string());
+        let approval = Approval { target, account: account.clone(), notify: false };
+        let said =
+            self.store().approve(&id, approval, &by(remote)).await.map(|request| request.id.to_string());
         same("approve", &said.map_err(|error| word(&error)), &expected)
     }
 
@@ -255,8 +256,8 @@ impl Play {
         let now = self.now();
         let expected = self.model[channel].reject(&pointed, remote, block, now);
         let id = ChannelId::parse(CHANNELS[channel]).unwrap();
-        let approval = Approval { target, account: None, surface: surface(remote), notify: false };
-        let said = self.store().reject(&id, approval, block, &actor()).await;
+        let approval = Approval { target, account: None, notify: false };
+        let said = self.store().reject(&id, approval, block, &by(remote)).await;
         same("reject", &said.map(|request| request.id.to_string()).map_err(|error| word(&error)), &expected)
     }
 
@@ -425,8 +426,8 @@ fn actor() -> Actor {
     Actor { name: "model".into(), surface: Surface::Local }
 }
 
-fn surface(remote: bool) -> Surface {
-    if remote { Surface::Remote } else { Surface::Local }
+fn by(remote: bool) -> Actor {
+    Actor { surface: if remote { Surface::Remote } else { Surface::Local }, ..actor() }
 }
 
 fn word(error: &OperatorError) -> &'static str {

@@ -79,7 +79,7 @@ fn owner() -> Actor {
 
 fn by_code(code: &str) -> Approval {
     let target = Target::Code(PairingCode::parse(code).unwrap());
-    Approval { target, account: None, surface: Surface::Local, notify: false }
+    Approval { target, account: None, notify: false }
 }
 
 async fn approve(store: &dyn Store, code: &str) -> String {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dmgate::pairing::{Approval, Surface, Target};
+use dmgate::pairing::{Approval, Target};
 use dmgate::{Authenticity, Conversation, EventKind, InboundMessage, MockAgent, Origin, TextKind};
 use tokio::time::Instant;
 
@@ -38,7 +38,7 @@ async fn i2_one_code_per_sender_per_hour_whatever_arrives() {
 
     // A rejection frees the slot, and does not end the hour.
     let target = Target::Sender(crate::support::sender("42"));
-    let rejection = Approval { target, account: None, surface: Surface::Local, notify: false };
+    let rejection = Approval { target, account: None, notify: false };
     ground.store.reject(account().channel(), rejection, false, &owner()).await.unwrap();
     ground.clock.advance(HOUR);
     running.inbox.deliver(message("42", "again")).await;

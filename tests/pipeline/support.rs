@@ -46,8 +46,8 @@ pub(crate) fn owner() -> Actor {
 
 /// The owner approves a sender.
 pub(crate) async fn approve(store: &dyn Store, id: &str, notify: bool) -> Request {
-    let (target, surface) = (Target::Sender(sender(id)), Surface::Local);
-    let approval = Approval { target, account: None, surface, notify };
+    let target = Target::Sender(sender(id));
+    let approval = Approval { target, account: None, notify };
     store.approve(account().channel(), approval, &owner()).await.unwrap()
 }
 

@@ -207,7 +207,6 @@ async fn approve(gate: &DmGate, account: &AccountKey, sender: &str) {
     let approval = Approval {
         target: Target::Sender(SenderId::parse(account.channel(), sender).unwrap()),
         account: Some(account.account().clone()),
-        surface: Surface::Local,
         notify: true,
     };
     let actor = Actor { name: "owner".to_owned(), surface: Surface::Local };

@@ -61,7 +61,7 @@ impl<'a> Transaction<'a> {
     ) -> Result<Self, Interrupted> {
         let dir = inner.freshness.place().map_err(|error| trouble::fault(&error))?.credentials.clone();
         let waiting = ByClock(&*inner.world.clock);
-        let patience = i64::try_from(inner.lock_wait.as_millis()).unwrap_or(i64::MAX);
+        let patience = i64::try_from(inner.options.lock_wait.as_millis()).unwrap_or(i64::MAX);
         let deadline = waiting.now().saturating_add(patience);
         let flock = Flock::acquire(&dir, channel.as_str(), &waiting, deadline)?;
         let pending_name = names::pending(channel);

@@ -1,9 +1,9 @@
 //! Codes: for whom they work, how often, and what guessing comes to.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a suite says what is wrong by a panic")]
 
-use super::scene::{Scene, account, actor, alpha, approval, wrong_code};
+use super::scene::{Scene, account, alpha, approval, operator, outsider, wrong_code};
 use crate::decision::Reason;
-use crate::pairing::{Approval, ApproveError, Surface, Target};
+use crate::pairing::{Approval, ApproveError, Target};
 
 pub(super) async fn i5_a_code_works_once_on_its_own_channel_and_account(scene: &Scene) {
     let at = alpha();
@@ -12,7 +12,7 @@ pub(super) async fn i5_a_code_works_once_on_its_own_channel_and_account(scene: &
     assert_eq!(on_another.unwrap_err(), ApproveError::NotFound);
     let named = |name: &str| Approval {
         account: Some(account("alpha", name).account().clone()),
-        ..approval(code.clone(), Surface::Local)
+        ..approval(code.clone())
     };
     let of_another = scene.approve_by(scene.store(), &at, named("work")).await;
     assert_eq!(of_another.unwrap_err(), ApproveError::NotFound);
@@ -21,7 +21,7 @@ pub(super) async fn i5_a_code_works_once_on_its_own_channel_and_account(scene: &
     assert_eq!(approved.unwrap().id.as_str(), "1");
     assert!(scene.is_in(&at, "1").await);
     for store in scene.views() {
-        let again = scene.approve_by(&store, &at, approval(code.clone(), Surface::Local)).await;
+        let again = scene.approve_by(&store, &at, approval(code.clone())).await;
         assert_eq!(again.unwrap_err(), ApproveError::NotFound);
     }
     let late = Target::Code(scene.code(&at, &["2"]).await.code);
@@ -45,10 +45,10 @@ pub(super) async fn i12_five_wrong_codes_from_outside_lock_codes_out(scene: &Sce
     }
     let right = Target::Code(requests[0].code.clone());
     for store in scene.views() {
-        let locked = scene.approve_by(&store, &at, approval(right.clone(), Surface::Remote)).await;
+        let locked = operator(store.approve(at.channel(), approval(right.clone()), &outsider()).await);
         assert!(matches!(locked, Err(ApproveError::LockedOut { .. })), "{locked:?}");
-        let rejection = approval(right.clone(), Surface::Remote);
-        assert!(store.reject(at.channel(), rejection, false, &actor()).await.is_err(), "no way around");
+        let rejection = approval(right.clone());
+        assert!(store.reject(at.channel(), rejection, false, &outsider()).await.is_err(), "no way around");
     }
     // Another channel, and what is no code, are not locked.
     let elsewhere = scene.code(&beta, &["1"]).await;

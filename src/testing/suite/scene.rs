@@ -50,8 +50,13 @@ pub(super) fn wrong_code(given: &[&Request]) -> Target {
     Target::Code(PairingCode::parse(codes.find(free).unwrap()).unwrap())
 }
 
-pub(super) fn approval(target: Target, surface: Surface) -> Approval {
-    Approval { target, account: None, surface, notify: false }
+/// Who speaks from outside.
+pub(super) fn outsider() -> Actor {
+    Actor { surface: Surface::Remote, ..actor() }
+}
+
+pub(super) fn approval(target: Target) -> Approval {
+    Approval { target, account: None, notify: false }
 }
 
 impl Scene {
@@ -134,16 +139,16 @@ impl Scene {
     }
 
     pub(super) async fn approve(&self, at: &AccountKey, target: Target) -> Result<Request, ApproveError> {
-        self.approve_by(self.store(), at, approval(target, Surface::Local)).await
+        self.approve_by(self.store(), at, approval(target)).await
     }
 
     /// An approval from outside.
     pub(super) async fn guess(&self, at: &AccountKey, target: Target) -> Result<Request, ApproveError> {
-        self.approve_by(self.elsewhere(), at, approval(target, Surface::Remote)).await
+        operator(self.elsewhere().approve(at.channel(), approval(target), &outsider()).await)
     }
 
     pub(super) async fn reject(&self, at: &AccountKey, target: Target, block: bool) -> Request {
-        let rejection = approval(target, Surface::Local);
+        let rejection = approval(target);
         operator(self.store().reject(at.channel(), rejection, block, &actor()).await).unwrap()
     }
 
@@ -195,7 +200,7 @@ impl Scene {
     }
 }
 
-fn operator<T>(result: Result<T, OperatorError>) -> Result<T, ApproveError> {
+pub(super) fn operator<T>(result: Result<T, OperatorError>) -> Result<T, ApproveError> {
     match result {
         Ok(done) => Ok(done),
         Err(OperatorError::Refused(error)) => Err(error),

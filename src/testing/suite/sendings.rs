@@ -3,7 +3,7 @@
 
 use super::scene::{Scene, actor, alpha, approval, id};
 use crate::pairing::record::{SendKind, SendStep, Sending};
-use crate::pairing::{Approval, Surface, Target};
+use crate::pairing::{Approval, Target};
 
 /// What is to be sent; every view says the same.
 async fn texts(scene: &Scene) -> Vec<Sending> {
@@ -54,7 +54,7 @@ pub(super) async fn i6_a_decided_code_is_not_sent_any_more(scene: &Scene) {
 pub(super) async fn i6_a_notice_is_kept_for_who_was_let_in(scene: &Scene) {
     let at = alpha();
     let request = scene.code(&at, &["1"]).await;
-    let approval = Approval { notify: true, ..approval(Target::Code(request.code), Surface::Local) };
+    let approval = Approval { notify: true, ..approval(Target::Code(request.code)) };
     scene.elsewhere().approve(at.channel(), approval, &actor()).await.unwrap();
     let texts = texts(scene).await;
     assert_eq!(texts.len(), 1);

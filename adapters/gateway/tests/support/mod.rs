@@ -93,7 +93,6 @@ impl Server {
         let approval = pairing::Approval {
             account: None,
             target: pairing::Target::Code(pairing::PairingCode::parse(code).unwrap()),
-            surface: pairing::Surface::Local,
             notify: true,
         };
         self.gate.store().approve(&channel(), approval, &owner()).await.unwrap();

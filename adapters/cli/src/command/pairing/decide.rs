@@ -1,7 +1,7 @@
 //! `dmgate pairing approve` and `reject`: which request is meant, and what becomes of it.
 
 use clap::Args;
-use dmgate::pairing::{Approval, ApproveError, PairingCode, Request, RequestId, Surface, Target};
+use dmgate::pairing::{Approval, ApproveError, PairingCode, Request, RequestId, Target};
 use dmgate::store::Store;
 use dmgate::{AccountId, AccountKey, ChannelId, SenderId, escape};
 
@@ -139,7 +139,7 @@ impl Which {
 
 impl Meant {
     fn approval(&self, target: Target, notify: bool) -> Approval {
-        Approval { target, account: self.account.clone(), surface: Surface::Local, notify }
+        Approval { target, account: self.account.clone(), notify }
     }
 
     /// The channel and the target: where no channel was named, the only one that has a matching request.
