@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
-# Passes all tests: installs what they need, builds, runs. Arguments go to `cargo test`.
+# Passes all tests: installs what they need, builds, runs, counts. Arguments go to `cargo test`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 tests/peers/install.sh
-cargo test --workspace "$@"
+results="$(mktemp)"
+trap 'rm -f "$results"' EXIT
+cargo test --workspace "$@" | tee "$results"
+awk '/^test result:/ { passed += $4; failed += $6 } END { print passed + 0 " passed, " failed + 0 " failed" }' "$results"
