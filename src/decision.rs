@@ -119,10 +119,6 @@ impl fmt::Display for Reason {
 }
 
 /// Proof that the gate let a message in. Only the gate makes one; whatever runs the agent asks for one.
-///
-/// ```compile_fail
-/// let permit = dmgate::Permit { grant: todo!() };
-/// ```
 #[derive(Clone)]
 pub struct Permit {
     grant: Grant,
