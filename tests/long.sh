@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# The long form of each reliability test; `cargo test` runs the short ones. Without a name it says which there are.
+# The last results are in docs/RELIABILITY.md.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# Histories beside the model: 100,000 of up to 50 operations, on each store.
+model() {
+  DMGATE_MODEL_SEQUENCES=100000 DMGATE_MODEL_LENGTH=50 cargo test --release --test model
+}
+
+names() { declare -F | awk '$3 != "names" { print $3 }'; }
+
+if [ $# -eq 0 ]; then
+  echo "usage: tests/long.sh all | NAME…, where NAME is one of:"
+  names
+  exit 2
+fi
+if [ "$1" = all ]; then mapfile -t chosen < <(names); else chosen=("$@"); fi
+for name in "${chosen[@]}"; do
+  names | grep -qx "$name" || { echo "there is no \`$name\`; see tests/long.sh" >&2; exit 2; }
+  echo "== $name =="
+  time "$name"
+done
