@@ -71,7 +71,14 @@ pub(super) fn question(turn: &Turn) -> Result<(String, String), AgentError> {
     };
     let line = serde_json::to_string(&question)
         .map_err(|error| AgentError(format!("the message can't be written as JSON: {error}")))?;
-    Ok((line, id))
+    Ok((one_line(line), id))
+}
+
+/// JSON that is one line to every reader. Some (of Java, of Python) end a line at these letters as well, and would take
+/// what a sender wrote behind one for a turn of its own, with a sender and words of its own.
+fn one_line(json: String) -> String {
+    let ends = [('\u{85}', "\\u0085"), ('\u{2028}', "\\u2028"), ('\u{2029}', "\\u2029")];
+    ends.into_iter().fold(json, |json, (letter, escaped)| json.replace(letter, escaped))
 }
 
 /// What an agent said, to the turn `id`. Nothing but blanks is no answer.
