@@ -80,8 +80,22 @@ fn names_that_strangers_chose_are_escaped() {
     let place = Place::new();
     place.run(&["admit", "telegram", "5", "--name", "A\u{1b}[2Jn\u{202e}n\nX  FAKE  ROW"]);
     let text = place.ok("pairing list");
-    assert!(!text.contains(['\u{1b}', '\u{202e}']) && text.contains("FAKE"), "{text:?}");
+    assert!(!text.contains(['\u{1b}', '\u{202e}']) && text.contains("A\\u{1b}[2Jn"), "{text:?}");
     assert_eq!(text.lines().count(), 4, "{text}");
+}
+
+/// A name as wide as the rest of a terminal's line, and behind it what looks like the row of somebody else.
+#[test]
+fn f_no_name_looks_like_a_row_of_its_own() {
+    let place = Place::new();
+    let code = place.code("telegram 666");
+    for (sender, blank) in [("667", " "), ("668", "\u{2003}")] {
+        let name = format!("Ann{}{code}  telegram  default  12345678  Mother", blank.repeat(60));
+        place.run(&["admit", "telegram", sender, "--name", &name]);
+    }
+    let text = place.ok("pairing list");
+    assert_eq!(text.matches(&format!("{code}  ")).count(), 1, "{text}");
+    assert!(!text.contains("12345678") && text.lines().all(|line| line.chars().count() < 140), "{text}");
 }
 
 #[test]

@@ -14,6 +14,9 @@ pub(super) const EXAMPLES: &str = "Examples:
   dmgate pairing list
   dmgate pairing list telegram --account work --json";
 
+/// The longest name that a row shows; `--json` has all of it.
+const LONGEST_NAME: usize = 32;
+
 /// Pending requests.
 #[derive(Args, Debug)]
 pub(crate) struct List {
@@ -86,12 +89,18 @@ fn show(context: &mut Context, listings: &[Listing], named: Option<&ChannelId>, 
     context.terminal.line("Approve with: dmgate pairing approve CODE");
 }
 
-/// What is known of a sender for display: a name first of all.
+/// What is known of a sender for display: a name first of all. Short and without rows of blanks: a terminal breaks long
+/// lines, and what a stranger put behind the break would look like a row of the table.
 fn name(request: &Request) -> String {
     let known = request.meta.iter().filter(|(key, _)| key != "accountId");
     let mut known: Vec<_> = known.collect();
     known.sort_by_key(|(key, _)| !key.to_ascii_lowercase().contains("name"));
-    known.iter().map(|(_, value)| escape(value)).collect::<Vec<_>>().join(", ")
+    let known: Vec<String> = known.iter().map(|(_, value)| escape(value)).collect();
+    let plain = known.join(", ").split_whitespace().collect::<Vec<_>>().join(" ");
+    match plain.char_indices().nth(LONGEST_NAME) {
+        Some((end, _)) => format!("{}…", plain.get(..end).unwrap_or_default()),
+        None => plain,
+    }
 }
 
 /// The pending requests of one channel, as scripts read them.
