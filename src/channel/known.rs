@@ -170,8 +170,9 @@ fn starts_with_ignore_case(text: &str, prefix: &str) -> bool {
     text.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix))
 }
 
+/// Google's have 21 digits, nobody's more.
 fn is_number(id: &str) -> bool {
-    !id.is_empty() && id.len() <= 20 && !id.starts_with('0') && id.bytes().all(|byte| byte.is_ascii_digit())
+    !id.is_empty() && id.len() <= 21 && !id.starts_with('0') && id.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn is_hex(id: &str, length: usize) -> bool {
@@ -284,6 +285,7 @@ mod tests {
             ("slack", "T1:U2", "T1:U2"),
             ("googlechat", "gchat:users/12", "users/12"),
             ("googlechat", "12", "users/12"),
+            ("googlechat", "117345678901234567890", "users/117345678901234567890"),
             ("bluebubbles", "iMessage:Ann@Example.org", "ann@example.org"),
             ("imessage", "+49 170 123456", "+49170123456"),
             ("signal", "signal:+49170123456", "+49170123456"),
