@@ -14,7 +14,7 @@ use super::{names, trouble};
 use crate::allowlist::{IdSet, IdSetBuilder};
 use crate::clock::{Timestamp, World};
 use crate::decision::Fault;
-use crate::message::{AccountId, AccountKey, ChannelId, SenderId, Source};
+use crate::message::{AccountId, AccountKey, ChannelId, IdError, SenderId, Source};
 use crate::pairing::record::Record;
 use crate::pairing::{ChannelState, PairingCode, Request, RequestId};
 use crate::policy::HOUR;
@@ -217,7 +217,11 @@ fn request_of(channel: &ChannelId, stored: &StoredRequest) -> Option<Request> {
     };
     let created_at = Timestamp::from_millis(stored.created_at?);
     // Other programs may note a sender in a form that we don't know: it is shown, and matches nobody.
-    let id = SenderId::parse_entry(channel, &stored.id).ok().or_else(|| SenderId::from_record(&stored.id))?;
+    let id = match SenderId::parse_entry(channel, &stored.id) {
+        // To approve it would be to write a list that lets everybody in for whoever reads it without care.
+        Err(IdError::Star) => return None,
+        id => id.ok().or_else(|| SenderId::from_record(&stored.id))?,
+    };
     Some(Request {
         request: request_id(channel, stored),
         account,

@@ -116,7 +116,11 @@ impl StoredRequest {
         let fields = members(raw)?;
         let text = |key| last(&fields, key).and_then(string).map(Cow::into_owned);
         let meta = last(&fields, "meta").and_then(members).unwrap_or_default();
-        let account_id = last(&meta, "accountId").and_then(string).map(Cow::into_owned);
+        // Of no account that can be read is not of the default account: whoever let it in would let it in there.
+        let account_id = match last(&meta, "accountId") {
+            None | Some("null") => None,
+            Some(account) => Some(string(account)?.into_owned()),
+        };
         let meta = meta.into_iter().filter(|(key, _)| key != "accountId");
         Some(Self {
             id: text("id")?,
