@@ -9,6 +9,11 @@ model() {
   DMGATE_MODEL_SEQUENCES=100000 DMGATE_MODEL_LENGTH=50 cargo test --release --test model
 }
 
+# A million strangers before full slots: no file is touched.
+flood() {
+  DMGATE_FLOOD=1000000 cargo test --test advisories g_a_flood
+}
+
 names() { declare -F | awk '$3 != "names" { print $3 }'; }
 
 if [ $# -eq 0 ]; then

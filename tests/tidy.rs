@@ -154,3 +154,32 @@ fn manifests_have_the_house_shape() {
     }
     assert!(trouble.is_empty(), "{trouble:#?}");
 }
+
+/// The ids of advisories in a text.
+fn advisories(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-');
+    words.filter(|word| word.starts_with("CVE-") || word.starts_with("GHSA-")).collect()
+}
+
+#[test]
+fn advisories_are_placed_and_the_tests_that_stand_for_them_exist() {
+    let Ok(page) = fs::read_to_string(root().join("docs/ADVISORIES.md")) else { return };
+    let sources = files(&EVERYWHERE, &["rs"]);
+    let heads: Vec<&str> = sources
+        .iter()
+        .filter(|(name, _)| name.starts_with("tests/advisories/"))
+        .flat_map(|(_, text)| text.lines().take_while(|line| line.starts_with("//!")))
+        .collect();
+    let heads = heads.join("\n");
+    assert!(advisories(&heads).len() > 50);
+    assert_eq!(advisories(&heads), advisories(&page), "the tests' heads, and docs/ADVISORIES.md");
+    let is_test = |word: &&str| {
+        word.matches('_').count() > 2 && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    };
+    for text in [&heads, &page] {
+        for name in text.split('`').skip(1).step_by(2).filter(is_test) {
+            let wanted = format!("fn {name}(");
+            assert!(sources.values().any(|text| text.contains(&wanted)), "there is no test `{name}`");
+        }
+    }
+}

@@ -226,3 +226,22 @@ async fn i11_many_strangers_leave_one_request_behind() {
     assert_eq!(server.pending().await, 1);
     assert_eq!(server.gate.store().channels().await.unwrap(), [channel()]);
 }
+
+/// What a visitor says of where they come from makes neither a slot nor a share of their own.
+#[tokio::test]
+async fn g_no_header_makes_another_address() {
+    let server = Server::start().await;
+    for number in 0..20 {
+        let stranger = server.visitor().await;
+        let headers = format!(
+            "Origin: {}\r\nContent-Type: application/json\r\n{}X-Forwarded-For: 203.0.113.{number}\r\n\
+             Forwarded: for=203.0.113.{number}\r\nX-Real-IP: 203.0.113.{number}\r\n\
+             CF-Connecting-IP: 203.0.113.{number}\r\nTrue-Client-IP: 203.0.113.{number}\r\n",
+            server.origin(),
+            stranger.cookie
+        );
+        let answer = server.post_with("/chat/messages", &headers, r#"{"text":"hello"}"#).await;
+        assert_eq!(answer.status, 202);
+    }
+    assert_eq!(server.pending().await, 1);
+}

@@ -19,4 +19,5 @@ mod listing;
 mod place;
 mod running;
 mod senders;
+mod storage;
 mod visitor;
