@@ -26,9 +26,11 @@ pub(crate) enum Deed {
     Bind,
     WrongCode,
     Sending,
+    /// Only a look, as the gate takes it.
+    Load,
 }
 
-pub(crate) const DEEDS: [Deed; 14] = [
+pub(crate) const DEEDS: [Deed; 15] = [
     Deed::Knock,
     Deed::Approve,
     Deed::ApproveWithNotice,
@@ -43,10 +45,36 @@ pub(crate) const DEEDS: [Deed; 14] = [
     Deed::Bind,
     Deed::WrongCode,
     Deed::Sending,
+    Deed::Load,
 ];
+
+/// What the deed meets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum House {
+    /// All in order.
+    Kept,
+    /// Left behind by a process that died half-way, and with a neighbour whose clock is ahead.
+    LeftBehind,
+}
+
+impl House {
+    pub(crate) const ALL: [Self; 2] = [Self::Kept, Self::LeftBehind];
+
+    pub(crate) async fn furnish(self, state: &Path) {
+        begin(state).await;
+        if self == Self::LeftBehind {
+            leave(state);
+        }
+    }
+}
 
 /// All of these tests happen at one moment, a while after the files were made.
 pub(crate) const NOW: i64 = 1_900_000_000_000;
+
+/// Whether the long form was asked for: every error at every step, with a watch on the files.
+pub(crate) fn all() -> bool {
+    std::env::var_os("DMGATE_FAULTS").is_some_and(|which| which == "all")
+}
 
 pub(crate) fn key() -> AccountKey {
     AccountKey::parse("alpha", "default").unwrap()
@@ -61,7 +89,9 @@ pub(crate) fn actor() -> Actor {
 }
 
 pub(crate) fn open(state: &Path) -> Arc<dyn Store> {
-    Arc::new(FileStore::open(FileOptions::new(state), ManualClock::at(NOW).world()).unwrap())
+    // In the short form unwatched, as the command line is: as exact, and ending a watch takes the kernel milliseconds.
+    let options = FileOptions { watch: all(), ..FileOptions::new(state) };
+    Arc::new(FileStore::open(options, ManualClock::at(NOW).world()).unwrap())
 }
 
 pub(crate) fn knock_of(who: &str) -> Knock {
@@ -88,6 +118,35 @@ pub(crate) async fn begin(state: &Path) {
     }
     store.bind(&at, &id("alias"), &id("primary")).await.unwrap();
     store.block(&at, &id("out"), &actor()).await.unwrap();
+}
+
+/// Locks of a dead process, a request that our record does not know, half a line in our record and in the audit; and
+/// `other` is a request of the neighbour, from a time to come.
+fn leave(state: &Path) {
+    let at = |name: &str| state.join("credentials").join(name);
+    let put = |path: std::path::PathBuf, text: &str, append: bool| {
+        let mut file = std::fs::OpenOptions::new();
+        let file = file.create(true).truncate(!append).append(append).write(true).open(path);
+        file.and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes())).unwrap();
+    };
+    for name in ["alpha-pairing.json.lock", "alpha-allowFrom.json.lock"] {
+        put(at(name), r#"{"pid": 4194305, "createdAt": "2026-01-01T00:00:00.000Z"}"#, false);
+    }
+    put(at("alpha-dmgate.jsonl"), r#"["0123456789abcdef",{"hour":{"#, true);
+    put(state.join("audit.jsonl"), r#"{"at":"2026-"#, true);
+    let pending = at("alpha-pairing.json");
+    let text = std::fs::read_to_string(&pending).unwrap();
+    let mut document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let requests = document["requests"].as_array_mut().unwrap();
+    let mut orphan = requests[0].clone();
+    orphan["id"] = "orphan".into();
+    orphan["code"] = "BBBBBBBB".into();
+    orphan["requestId"] = "0123456789abcdef".into();
+    let ahead = dmgate::Timestamp::from_millis(NOW + 7_200_000).to_string();
+    requests[1]["createdAt"] = ahead.into();
+    requests[1].as_object_mut().unwrap().remove("requestId").unwrap();
+    requests.push(orphan);
+    put(pending, &document.to_string(), false);
 }
 
 /// Does it; `Ok` is what the caller was told.
@@ -122,8 +181,21 @@ pub(crate) async fn act(store: &Arc<dyn Store>, deed: Deed) -> Result<(), String
         }
         Deed::Sending => {
             use dmgate::pairing::record::{SendKind, SendStep};
-            let request = store.pending(at.channel()).await.unwrap()[0].request.clone();
+            // What can't be read has no first one.
+            let first = store.pending(at.channel()).await.map_err(|error| error.to_string())?;
+            let request = first[0].request.clone();
             said(store.sending(&at, &request, SendKind::Challenge, SendStep::Sent).await)
+        }
+        Deed::Load => {
+            let places = store.places(&at);
+            for path in places.allowed.iter().chain([&places.pending, &places.record]) {
+                // Touched: it is read again. The default account has two names for its list, and one file.
+                if let Ok(file) = std::fs::File::options().append(true).open(path) {
+                    file.set_modified(std::time::UNIX_EPOCH).unwrap();
+                }
+            }
+            let state = store.load(&at).await.snapshot;
+            said(state.allowed.clone()).and(said(state.record.clone())).and(said(state.pending.clone()))
         }
     })
 }
@@ -152,7 +224,8 @@ pub(crate) async fn look(store: &Arc<dyn Store>) -> Seen {
     let live: Vec<&str> = waiting.iter().map(|request| request.code.reveal()).collect();
     assert_eq!(live.iter().collect::<BTreeSet<_>>().len(), live.len(), "I5: no code twice");
     assert!(waiting.len() <= 3, "I3");
-    let is_known = |request: &dmgate::pairing::Request| record.hour_of(&request.request).is_some();
+    let is_known =
+        |request: &dmgate::pairing::Request| !request.ours || record.hour_of(&request.request).is_some();
     assert!(waiting.iter().all(is_known), "I6: what our record does not know was never handed out");
     let of_live = |request: &dmgate::pairing::RequestId| waiting.iter().any(|w| w.request == *request);
     Seen {

@@ -1,12 +1,13 @@
 //! `audit.jsonl`: who approved, rejected, blocked, revoked whom, when, and through what. Never a code.
 
-use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
 
 use rustix::fs::OFlags;
 use serde::Serialize;
 
 use super::FileStore;
 use super::disk::{Dir, FileError};
+use super::fault::{self, Step, step};
 use crate::message::{AccountKey, SenderId};
 use crate::pairing::RequestId;
 use crate::store::Actor;
@@ -55,21 +56,29 @@ impl FileStore {
     }
 }
 
-/// One line in one write: lines of several processes do not mix.
+/// One line in one write: lines of several processes do not mix, and one that was cut off spoils no other.
 fn append(dir: &Dir, line: &Line<'_>) -> Result<(), FileError> {
     let failed = |source| dir.io(NAME, "append to", source);
     let mut text = serde_json::to_string(line).map_err(|error| failed(error.into()))?;
     text.push('\n');
-    let mut file = match dir.open_file(NAME, OFlags::WRONLY | OFlags::APPEND)? {
-        Some(file) => {
-            dir.trusted(NAME, &file)?;
-            file
-        }
+    let access = OFlags::RDWR | OFlags::APPEND;
+    let file = match dir.open_file(NAME, access)? {
+        Some(file) => file,
         None => {
             drop(dir.create(NAME)?);
-            let file = dir.open_file(NAME, OFlags::WRONLY | OFlags::APPEND)?;
+            let file = dir.open_file(NAME, access)?;
             file.ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?
         }
     };
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_data()).map_err(failed)
+    let mut last = [b'\n'];
+    if let Some(end) = dir.trusted(NAME, &file)?.identity.size.checked_sub(1) {
+        file.read_exact_at(&mut last, end).map_err(failed)?;
+    }
+    if last != [b'\n'] {
+        text.insert(0, '\n');
+    }
+    fault::write(Step::Append, &file, text.as_bytes())
+        .and_then(|()| step(Step::SyncAppend))
+        .and_then(|()| file.sync_data())
+        .map_err(failed)
 }

@@ -61,6 +61,7 @@ impl Dir {
     /// Opens the directory at `path`, if nobody but its owner can write to it and its owner is us (or we are root).
     pub(crate) fn open(path: &Path) -> Result<Self, DirError> {
         let path = std::path::absolute(path).map_err(|source| dir_io(path, "find", source))?;
+        step(Step::Open).map_err(|source| dir_io(&path, "open", source))?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = match rustix::fs::openat(CWD, &path, flags, Mode::empty()) {
             Ok(fd) => fd,
@@ -139,6 +140,7 @@ impl Dir {
     /// Everything that decides whether `name` is to be trusted, without opening it.
     pub(crate) fn inspect(&self, name: &str) -> Result<Option<Inspection>, FileError> {
         self.check_name(name)?;
+        step(Step::Inspect).map_err(|source| self.io(name, "inspect", source))?;
         match rustix::fs::statat(&*self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(Inspection::of(&stat))),
             Err(Errno::NOENT) => Ok(None),
@@ -189,6 +191,7 @@ impl Dir {
     /// Opens an existing file without following or waiting for anything.
     pub(super) fn open_file(&self, name: &str, flags: OFlags) -> Result<Option<File>, FileError> {
         self.check_name(name)?;
+        step(Step::Open).map_err(|source| self.io(name, "open", source))?;
         let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         match rustix::fs::openat(&*self.fd, name, flags, Mode::RUSR | Mode::WUSR) {
             Ok(fd) => Ok(Some(fd.into())),
@@ -232,6 +235,7 @@ fn is_one_state(before: &Identity, after: &Identity, len: usize) -> bool {
 
 /// Makes one level and makes its entry durable. Another process may have been faster.
 fn make(level: &Path) -> Result<(), DirError> {
+    step(Step::MakeDir).map_err(|source| dir_io(level, "create", source))?;
     match rustix::fs::mkdirat(CWD, level, Mode::RWXU) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(errno) => return Err(dir_io(level, "create", errno)),
@@ -248,7 +252,8 @@ fn make(level: &Path) -> Result<(), DirError> {
             write::give(&made, &owner).map_err(failed)?;
         }
     }
-    rustix::fs::fsync(&above).map_err(failed)
+    let synced = step(Step::SyncDir).and_then(|()| Ok(rustix::fs::fsync(&above)?));
+    synced.map_err(|source| dir_io(level, "create", source))
 }
 
 fn dir_io(path: &Path, doing: &'static str, source: impl Into<io::Error>) -> DirError {

@@ -4,10 +4,26 @@
 #![allow(unreachable_pub, reason = "reachable through the crate's testing surface, where that is built")]
 
 use std::io;
+#[cfg(not(any(test, feature = "testing")))]
+use std::{fs::File, io::Write as _};
 
 /// A step that a durable change passes, named just before it is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
+    /// A missing directory is about to be made.
+    MakeDir,
+    /// A directory or a file that is there is about to be opened.
+    Open,
+    /// It is about to be asked which file a name leads to, and of what kind.
+    Inspect,
+    /// A file is about to be read.
+    Read,
+    /// A lock is about to be taken.
+    Lock,
+    /// A lock that was left behind is about to be taken away.
+    TakeOver,
+    /// The new lock file is about to be told who holds it; it is there, and empty.
+    WriteLock,
     /// The temporary file is about to be created.
     CreateTemp,
     /// The new contents are about to be written to the temporary file.
@@ -22,10 +38,8 @@ pub enum Step {
     Append,
     /// An appended record is about to be synced; it is already visible.
     SyncAppend,
-    /// A file is about to be read.
-    Read,
-    /// A lock is about to be taken.
-    Lock,
+    /// What was appended in vain is about to be cut off.
+    CutBack,
     /// A lock is about to be released.
     Unlock,
     /// The first of two files that belong together is durable, the second not begun.
@@ -40,14 +54,23 @@ pub(crate) fn step(_at: Step) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(any(test, feature = "testing"))]
-pub(crate) use armed::step;
+/// Writes `bytes` at `at`.
+#[cfg(not(any(test, feature = "testing")))]
+#[inline]
+pub(crate) fn write(_at: Step, mut file: &File, bytes: &[u8]) -> io::Result<()> {
+    file.write_all(bytes)
+}
+
 #[cfg(any(test, feature = "testing"))]
 pub use armed::{Armed, Fault, on_every_thread, on_this_thread};
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use armed::{step, write};
 
 #[cfg(any(test, feature = "testing"))]
 mod armed {
     use std::cell::RefCell;
+    use std::fs::File;
+    use std::io::Write as _;
     use std::marker::PhantomData;
     use std::rc::Rc;
     use std::sync::{Arc, PoisonError, RwLock};
@@ -61,6 +84,33 @@ mod armed {
         Fail(i32),
         /// The process ends on the spot: nothing is unwound, flushed or dropped.
         Abort,
+        /// The first half is written, and then it fails with this error number; where nothing is written, it just fails.
+        Short(i32),
+        /// The first half is written, and then the process ends; where nothing is written, it just ends.
+        ShortAbort,
+    }
+
+    impl Step {
+        /// All of them.
+        pub const ALL: [Self; 17] = [
+            Self::MakeDir,
+            Self::Open,
+            Self::Inspect,
+            Self::Read,
+            Self::Lock,
+            Self::TakeOver,
+            Self::WriteLock,
+            Self::CreateTemp,
+            Self::WriteTemp,
+            Self::SyncTemp,
+            Self::Rename,
+            Self::SyncDir,
+            Self::Append,
+            Self::SyncAppend,
+            Self::CutBack,
+            Self::Unlock,
+            Self::BetweenFiles,
+        ];
     }
 
     type Everywhere = dyn Fn(Step) -> Option<Fault> + Send + Sync;
@@ -95,21 +145,38 @@ mod armed {
 
     /// Passes `at`, unless a hook says otherwise.
     pub(crate) fn step(at: Step) -> io::Result<()> {
+        happen(asked(at))
+    }
+
+    /// Writes `bytes` at `at`, unless a hook says otherwise.
+    pub(crate) fn write(at: Step, mut file: &File, bytes: &[u8]) -> io::Result<()> {
+        let fault = asked(at);
+        if let Some(Fault::Short(_) | Fault::ShortAbort) = fault {
+            file.write_all(bytes.get(..bytes.len() / 2).unwrap_or_default())?;
+        }
+        happen(fault)?;
+        file.write_all(bytes)
+    }
+
+    fn asked(at: Step) -> Option<Fault> {
         // Both hooks run outside their borrow, so that a hook may itself touch the disk.
         let here = HERE.with_borrow(Option::clone);
         let everywhere = EVERYWHERE.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let fault = here.and_then(|hook| hook(at)).or_else(|| everywhere.and_then(|hook| hook(at)));
+        here.and_then(|hook| hook(at)).or_else(|| everywhere.and_then(|hook| hook(at)))
+    }
+
+    fn happen(fault: Option<Fault>) -> io::Result<()> {
         match fault {
             None => Ok(()),
-            Some(Fault::Fail(code)) => Err(io::Error::from_raw_os_error(code)),
-            Some(Fault::Abort) => std::process::abort(),
+            Some(Fault::Fail(code) | Fault::Short(code)) => Err(io::Error::from_raw_os_error(code)),
+            Some(Fault::Abort | Fault::ShortAbort) => std::process::abort(),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Fault, Step, on_this_thread, step};
+    use super::{Fault, Step, on_this_thread, step, write};
 
     #[test]
     fn a_hook_fails_the_step_it_names_until_it_is_disarmed() {
@@ -118,6 +185,16 @@ mod tests {
         assert_eq!(step(Step::Rename).unwrap_err().raw_os_error(), Some(28));
         drop(armed);
         assert!(step(Step::Rename).is_ok());
+    }
+
+    #[test]
+    fn half_is_written_where_a_hook_says_so() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let armed = on_this_thread(|at| (at == Step::Append).then_some(Fault::Short(28)));
+        assert_eq!(write(Step::Append, file.as_file(), b"abcdef").unwrap_err().raw_os_error(), Some(28));
+        drop(armed);
+        write(Step::Append, file.as_file(), b"ghi").unwrap();
+        assert_eq!(std::fs::read(file.path()).unwrap(), b"abcghi");
     }
 
     #[test]

@@ -297,10 +297,10 @@ fn the_steps_of_a_replace_come_in_their_order() {
     dir.append("a", b"y", 1).unwrap();
     assert!(dir.remove("a").unwrap());
     drop(armed);
-    use Step::{Append, CreateTemp, Rename, SyncAppend, SyncDir, SyncTemp, WriteTemp};
+    use Step::{Append, CreateTemp, Open, Rename, SyncAppend, SyncDir, SyncTemp, WriteTemp};
     assert_eq!(
         *steps.borrow(),
-        [CreateTemp, WriteTemp, SyncTemp, Rename, SyncDir, Append, SyncAppend, SyncDir]
+        [CreateTemp, WriteTemp, SyncTemp, Rename, SyncDir, Open, Append, SyncAppend, SyncDir]
     );
 }
 
@@ -324,6 +324,27 @@ fn a_record_is_appended_to_what_was_read_and_to_nothing_else() {
         drop(armed);
         assert_eq!(bytes(&dir, "log"), b"one\ntwo\n", "{step:?}");
     }
+}
+
+#[test]
+fn what_was_appended_in_vain_is_cut_off_where_the_disk_allows() {
+    let (_temp, dir) = scene();
+    put(&dir, "log", b"one\n");
+    let short = |also: Option<Step>| {
+        on_this_thread(move |at| match at {
+            Step::Append => Some(Fault::Short(EIO)),
+            at => (Some(at) == also).then_some(Fault::Fail(EIO)),
+        })
+    };
+    let armed = short(None);
+    assert!(dir.append("log", b"two\n", 4).is_err());
+    drop(armed);
+    assert_eq!(bytes(&dir, "log"), b"one\n");
+    let armed = short(Some(Step::CutBack));
+    assert!(dir.append("log", b"two\n", 4).is_err());
+    drop(armed);
+    assert_eq!(bytes(&dir, "log"), b"one\ntw");
+    assert!(dir.append("log", b"two\n", 4).is_err(), "it is not what was read");
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::io::Write as _;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-use super::super::fault::{Step, step};
+use super::super::fault::{self, Step, step};
 use super::{Dir, DirError, FileError, Identity, Inspection, Kind};
 
 /// How many names are tried for a temporary file. With 64 random bits the first one is free.
@@ -62,12 +61,12 @@ impl Dir {
             // Only the owner may; for anyone else it stays as it is, and `doctor` names it.
             let _ = rustix::fs::fchmod(&file, Mode::RUSR | Mode::WUSR);
         }
-        let written = step(Step::Append)
-            .and_then(|()| (&file).write_all(bytes))
+        let written = fault::write(Step::Append, &file, bytes)
             .and_then(|()| step(Step::SyncAppend))
             .and_then(|()| Ok(rustix::fs::fdatasync(&file)?));
         if let Err(source) = written {
-            let _ = rustix::fs::ftruncate(&file, expected_len);
+            // What can't be cut off is a last line without an end, or one that nobody was told of.
+            let _ = step(Step::CutBack).and_then(|()| Ok(rustix::fs::ftruncate(&file, expected_len)?));
             return Err(self.io(name, "append to", source));
         }
         Ok(self.facts_of(name, &file)?.identity)
@@ -131,7 +130,8 @@ impl Dir {
         Ok(())
     }
 
-    fn sync(&self, name: &str) -> Result<(), FileError> {
+    /// Makes durable which names lead to which files.
+    pub(in super::super) fn sync(&self, name: &str) -> Result<(), FileError> {
         step(Step::SyncDir)
             .and_then(|()| Ok(rustix::fs::fsync(&*self.fd)?))
             .map_err(|source| self.io(name, "make durable the name", source))
@@ -170,8 +170,7 @@ impl<'dir> Temp<'dir> {
     }
 
     fn fill(&self, bytes: &[u8]) -> Result<(), FileError> {
-        step(Step::WriteTemp)
-            .and_then(|()| (&self.file).write_all(bytes))
+        fault::write(Step::WriteTemp, &self.file, bytes)
             .map_err(|source| self.dir.io(&self.name, "write", source))?;
         step(Step::SyncTemp)
             .and_then(|()| Ok(rustix::fs::fsync(&self.file)?))

@@ -1,7 +1,6 @@
 //! The established lock: a file beside the file, made exclusively, with who made it and when.
 
 use std::fs::File;
-use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
@@ -9,7 +8,7 @@ use rustix::fs::AtFlags;
 use rustix::io::Errno;
 
 use super::super::disk::{Dir, FileError, Identity, temp_name};
-use super::super::fault::{Step, step};
+use super::super::fault::{self, Step, step};
 use super::standing::{Seen, Standing};
 use super::{Flock, LockError, Patience, Waiting};
 
@@ -79,7 +78,8 @@ impl Sidecar {
     fn create(dir: &Dir, name: &str, now: i64) -> Result<Option<Self>, FileError> {
         let Some(file) = dir.create(name)? else { return Ok(None) };
         let payload = payload(now);
-        let written = (&file).write_all(payload.as_bytes()).map_err(|source| dir.io(name, "write", source));
+        let written = fault::write(Step::WriteLock, &file, payload.as_bytes())
+            .map_err(|source| dir.io(name, "write", source));
         match written.and_then(|()| dir.facts_of(name, &file)) {
             Ok(facts) => Ok(Some(Self {
                 dir: dir.clone(),
@@ -122,6 +122,7 @@ fn payload(now: i64) -> String {
 /// Removes the stale lock `seen`, and nothing else: between the look and the removal, another program may have
 /// removed it and taken the lock itself. Says whether the name may be free now.
 fn take_away(dir: &Dir, name: &str, seen: &Seen) -> Result<bool, FileError> {
+    step(Step::TakeOver).map_err(|source| dir.io(name, "take over", source))?;
     let aside = temp_name(name);
     match rustix::fs::renameat(dir, name, dir, &aside) {
         Ok(()) => {}

@@ -10,6 +10,7 @@ use rustix::process::Pid;
 use serde_json::Value;
 
 use super::super::disk::{Dir, FileError, Identity, Kind};
+use super::super::fault::{Step, step};
 
 /// The age from which the established programs take a lock for abandoned, whoever holds it.
 const STALE_MS: i64 = 30_000;
@@ -107,9 +108,8 @@ impl Seen {
         }
         let mut bytes = Vec::new();
         if is_readable {
-            (&file)
-                .take(MAX_PAYLOAD)
-                .read_to_end(&mut bytes)
+            step(Step::Read)
+                .and_then(|()| (&file).take(MAX_PAYLOAD).read_to_end(&mut bytes))
                 .map_err(|source| dir.io(name, "read", source))?;
         }
         Ok(Some(Self { identity: facts.identity, payload: Payload::parse(&bytes), _pinned: file }))
