@@ -144,8 +144,6 @@ impl Inner {
         self.channel(account.channel()).view.load(account, &self.freshness, &self.world)
     }
 
-    /// One transaction on a channel, with the lists of `accounts` to be written; `act` sees the state after its upkeep,
-    /// and may be called again.
     /// The entries of an account's lists as they are in the files, each with its file.
     fn visit_lists(&self, account: &AccountKey, mut visit: impl FnMut(&str, &str)) -> Result<(), StoreError> {
         let place = self.freshness.place().map_err(|error| trouble::fault(&error))?;
@@ -159,6 +157,8 @@ impl Inner {
         Ok(())
     }
 
+    /// One transaction on a channel, with the lists of `accounts` to be written; `act` sees the state after its upkeep,
+    /// and may be called again.
     fn transact<T>(
         &self,
         channel: &ChannelId,
@@ -169,7 +169,7 @@ impl Inner {
             let mut transaction = Transaction::begin(self, channel, accounts)?;
             let (answer, change) = act(&transaction)?;
             transaction.apply(change);
-            transaction.commit()?;
+            transaction.commit_for_sure()?;
             Ok(answer)
         })
     }

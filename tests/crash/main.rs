@@ -15,6 +15,7 @@ mod between;
 mod child;
 mod crowd;
 mod deed;
+mod durable;
 mod steps;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -37,7 +37,7 @@ impl FileStore {
                 begun = Some(request.clone());
             }
             t.apply(change);
-            t.commit()?;
+            t.commit_for_sure()?;
             Ok(result)
         })?;
         let request = result?;

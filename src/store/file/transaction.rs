@@ -125,12 +125,25 @@ impl<'a> Transaction<'a> {
         lists.flat_map(|file| file.document.entries()).filter(|entry| is_it(entry)).count()
     }
 
+    /// Makes the changes durable.
+    pub(super) fn commit(mut self) -> Result<(), Interrupted> {
+        self.write().map(drop)
+    }
+
+    /// [`Transaction::commit`] for an answer that says "done" also where nothing was left to do: somebody may have
+    /// put it in its place who died, or failed, before that was durable.
+    // INVARIANT I4: what the owner is told is done stays done, whoever did it.
+    pub(super) fn commit_for_sure(mut self) -> Result<(), Interrupted> {
+        if !self.write()? {
+            self.dir.sync("").map_err(|error| trouble::fault(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Writes what changed; says whether that was anything.
     // INVARIANT I4: who comes in comes in first; what is over is over last.
     // INVARIANT I6: a request is on disk before the record knows it, and in the record before its code is handed out.
-    pub(super) fn commit(mut self) -> Result<(), Interrupted> {
-        if self.change.is_empty() {
-            return Ok(());
-        }
+    fn write(&mut self) -> Result<bool, Interrupted> {
         let change = std::mem::take(&mut self.change);
         let mut wrote = false;
         for (account, id) in &change.revoke {
@@ -153,7 +166,7 @@ impl<'a> Transaction<'a> {
             self.between(&mut wrote)?;
             self.write_pending(&change)?;
         }
-        Ok(())
+        Ok(wrote)
     }
 
     fn between(&self, wrote: &mut bool) -> Result<(), Interrupted> {

@@ -1,0 +1,137 @@
+//! What the owner is told is done is durable; and what else a transaction leaves on disk.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use dmgate::store::{FileOptions, FileStore};
+use dmgate::testing::{Fault, ManualClock, Step};
+
+use crate::deed::{Deed, NOW, act, begin, open};
+use crate::{Faults, child};
+
+const ENOSPC: i32 = 28;
+const EIO: i32 = 5;
+
+/// Fails every step of this kind, and counts them.
+fn failing(step: Step, with: Fault) -> (Arc<AtomicUsize>, impl Fn(Step) -> Option<Fault> + Send + Sync) {
+    let times = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&times);
+    (times, move |at| {
+        counted.fetch_add(usize::from(at == step), Ordering::SeqCst);
+        (at == step).then_some(with)
+    })
+}
+
+/// The new list is in its place, and the sync of the directory failed: the owner was told so. Whoever does it again finds
+/// it done, and must not say so before the sync went well.
+#[tokio::test]
+async fn i4_i9_what_is_found_done_is_made_durable_before_it_is_told() {
+    let faults = Faults::turn();
+    let again = [
+        Deed::Allow,
+        Deed::AllowAliasAnew,
+        Deed::Revoke,
+        Deed::RevokeAlias,
+        Deed::Block,
+        Deed::Unblock,
+        Deed::Bind,
+    ];
+    for deed in again {
+        let temp = crate::scratch();
+        begin(temp.path()).await;
+        // In another process, which ends like a command.
+        act(&open(temp.path()), deed).await.unwrap();
+        let store = open(temp.path());
+        let (syncs, hook) = failing(Step::SyncDir, Fault::Fail(EIO));
+        faults.arm(hook);
+        let told = act(&store, deed).await;
+        faults.disarm();
+        assert!(told.is_err() && syncs.load(Ordering::SeqCst) > 0, "{deed:?}: {told:?}");
+        act(&store, deed).await.unwrap();
+    }
+}
+
+/// A sync that fails is not tried again in the same breath: the second one may succeed and have written nothing.
+#[tokio::test]
+async fn i4_a_sync_that_failed_is_final() {
+    let faults = Faults::turn();
+    for step in [Step::SyncTemp, Step::SyncDir, Step::SyncAppend] {
+        let temp = crate::scratch();
+        begin(temp.path()).await;
+        let store = open(temp.path());
+        let (syncs, hook) = failing(step, Fault::Fail(EIO));
+        faults.arm(hook);
+        let told = act(&store, Deed::Knock).await;
+        faults.disarm();
+        assert!(told.is_err(), "{step:?}");
+        assert_eq!(syncs.load(Ordering::SeqCst), 1, "{step:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_audit_that_fails_changes_nothing_and_half_a_line_spoils_no_other() {
+    let faults = Faults::turn();
+    let temp = crate::scratch();
+    begin(temp.path()).await;
+    let store = open(temp.path());
+    // These two append to nothing but the audit.
+    let (lines, hook) = failing(Step::Append, Fault::Short(ENOSPC));
+    faults.arm(hook);
+    act(&store, Deed::Unblock).await.unwrap();
+    faults.disarm();
+    assert_eq!(lines.load(Ordering::SeqCst), 1);
+    act(&store, Deed::Block).await.unwrap();
+    let text = std::fs::read_to_string(temp.path().join("audit.jsonl")).unwrap();
+    let (whole, half): (Vec<&str>, Vec<&str>) =
+        text.lines().partition(|line| serde_json::from_str::<serde_json::Value>(line).is_ok());
+    assert_eq!(half.len(), 1, "{text}");
+    assert!(whole.last().unwrap().contains(r#""action":"block""#), "{text}");
+}
+
+fn first_start(state: &std::path::Path) -> Result<FileStore, String> {
+    let options = FileOptions::new(state.join("a/b"));
+    FileStore::open(options, ManualClock::at(NOW).world()).map_err(|error| error.to_string())
+}
+
+/// The directories are made, each durably; whatever fails or dies on the way, the next start makes the rest.
+#[test]
+fn a_first_start_that_fails_or_dies_is_done_by_the_next() {
+    let faults = Faults::turn();
+    let steps = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let noted = Arc::clone(&steps);
+    faults.arm(move |step| {
+        noted.lock().unwrap().push(step);
+        None
+    });
+    first_start(crate::scratch().path()).unwrap();
+    faults.disarm();
+    let steps = steps.lock().unwrap().clone();
+    let made = steps.windows(2).filter(|two| *two == [Step::MakeDir, Step::SyncDir]).count();
+    assert_eq!(made, 3, "{steps:?}");
+    for (number, step) in steps.into_iter().enumerate() {
+        for code in [ENOSPC, EIO] {
+            let temp = crate::scratch();
+            let passed = AtomicUsize::new(0);
+            faults
+                .arm(move |_| (passed.fetch_add(1, Ordering::SeqCst) == number).then_some(Fault::Fail(code)));
+            let told = first_start(temp.path());
+            faults.disarm();
+            // Leftovers that could not be looked for are no reason not to begin.
+            assert!(told.is_err() || step == Step::Inspect, "{step:?}");
+            first_start(temp.path()).unwrap();
+        }
+        let temp = crate::scratch();
+        let settings = [("DMGATE_TEST_STEP", number.to_string())];
+        assert!(!child::run("durable::starts", temp.path(), &settings).status.success(), "{step:?}");
+        first_start(temp.path()).unwrap();
+    }
+}
+
+/// The process that dies as it starts.
+#[test]
+fn starts() {
+    let Some(state) = child::state() else { return };
+    let (faults, number, passed) = (Faults::turn(), child::setting("DMGATE_TEST_STEP"), AtomicUsize::new(0));
+    faults.arm(move |_| (passed.fetch_add(1, Ordering::SeqCst) == number).then_some(Fault::Abort));
+    drop(first_start(&state));
+}
