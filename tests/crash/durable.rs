@@ -85,7 +85,8 @@ async fn an_audit_that_fails_changes_nothing_and_half_a_line_spoils_no_other() {
     let (whole, half): (Vec<&str>, Vec<&str>) =
         text.lines().partition(|line| serde_json::from_str::<serde_json::Value>(line).is_ok());
     assert_eq!(half.len(), 1, "{text}");
-    assert!(whole.last().unwrap().contains(r#""action":"block""#), "{text}");
+    let last: serde_json::Value = serde_json::from_str(whole.last().unwrap()).unwrap();
+    assert_eq!((&last["action"], &last["sender"]), (&"block".into(), &"waits".into()), "{text}");
 }
 
 fn first_start(state: &std::path::Path) -> Result<FileStore, String> {

@@ -12,6 +12,7 @@
 )]
 
 mod between;
+mod cancel;
 mod child;
 mod crowd;
 mod deed;

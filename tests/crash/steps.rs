@@ -41,14 +41,14 @@ fn at_step(
 }
 
 /// A deed where nothing goes wrong.
-struct Course {
-    before: Seen,
-    after: Seen,
+pub(crate) struct Course {
+    pub(crate) before: Seen,
+    pub(crate) after: Seen,
     steps: Vec<Step>,
 }
 
 impl Course {
-    async fn of(faults: &Faults, house: House, deed: Deed) -> Self {
+    pub(crate) async fn of(faults: &Faults, house: House, deed: Deed) -> Self {
         let temp = crate::scratch();
         house.furnish(temp.path()).await;
         let store = open(temp.path());
@@ -63,7 +63,7 @@ impl Course {
 
     /// After whatever went wrong: the deed is wholly there or wholly absent, or its first half can only let fewer in;
     /// and doing it again brings it about.
-    async fn check(&self, state: &Path, deed: Deed, told: bool, what: &str) {
+    pub(crate) async fn check(&self, state: &Path, deed: Deed, told: bool, what: &str) {
         let Self { before, after, .. } = self;
         let store = open(state);
         let seen = look(&store).await;
