@@ -16,6 +16,33 @@ pub(crate) fn run(name: &str, state: &Path, settings: &[(&str, String)]) -> Outp
     command(name, state, settings).output().unwrap()
 }
 
+/// Runs a test of this program as root of a world of its own: what its shell mounts or forbids there first, with `$STATE`
+/// as the directory to work in, is nothing to anybody else. Where the system allows no such thing, it is said aloud.
+pub(crate) fn run_apart(name: &str, state: &Path, before: &str) {
+    let apart = |script: &str| {
+        let mut command = Command::new("unshare");
+        // What it starts ends with it.
+        command.args(["--user", "--map-root-user", "--mount", "--pid", "--fork", "--mount-proc"]);
+        command.args(["sh", "-ec", script]);
+        command
+    };
+    let allowed = apart("mount -t tmpfs none /mnt").output();
+    if !allowed.as_ref().is_ok_and(|output| output.status.success()) {
+        // Past the test's own capture.
+        let _ = std::io::Write::write_all(
+            &mut std::io::stderr(),
+            format!("SKIPPED: {name}: no namespaces here: {allowed:?}\n").as_bytes(),
+        );
+        return;
+    }
+    let mut command = apart(&format!("{before}\nexec \"$0\" \"$@\""));
+    command.arg(std::env::current_exe().unwrap()).args(["--exact", name, "--nocapture"]);
+    let output = command.env("DMGATE_TEST_STATE", state).env("STATE", state).output().unwrap();
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{name}: {}{}", said(&output.stdout), said(&output.stderr));
+    assert!(said(&output.stdout).contains("1 passed"), "{name}: {}", said(&output.stdout));
+}
+
 /// Where to work, in a process that was started so; `None` in the program itself, where the test has nothing to do.
 pub(crate) fn state() -> Option<std::path::PathBuf> {
     std::env::var_os("DMGATE_TEST_STATE").map(Into::into)

@@ -7,6 +7,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     missing_docs,
     reason = "tests"
 )]
@@ -17,7 +18,9 @@ mod child;
 mod crowd;
 mod deed;
 mod durable;
+mod machine;
 mod steps;
+mod stopped;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

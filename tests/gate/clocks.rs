@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use dmgate::pairing::Target;
+use dmgate::testing::ManualClock;
 use dmgate::{Clock as _, Timestamp};
 
 use crate::scene::{BOTH, On, Scene, actor, alpha, id};
@@ -59,6 +60,44 @@ async fn i2_a_clock_at_1970_locks_nobody_out_for_years() {
         assert_eq!(scene.says(&["2"]).await, "pairing_required");
         scene.minutes(61);
         assert_eq!(scene.says(&["1"]).await, "pairing_required");
+    }
+}
+
+/// Two programs on the same files, and the clock of one is wrong: whoever gave the code, the other gives none within the
+/// hour, and nobody is shut out for longer than an hour after that.
+#[tokio::test]
+async fn i2_i3_programs_whose_clocks_differ_give_one_code_between_them() {
+    const FAR: i64 = 200_000_000_000_000;
+    let now = ManualClock::now().now().as_millis();
+    for wrong in [-2 * HOUR, -HOUR, -1, 1, HOUR, 2 * HOUR, FAR, 5_000 - now] {
+        for first_is_wrong in [false, true] {
+            let right = Scene::new(On::Files);
+            let other = right.another_at(ManualClock::at(right.clock.now().as_millis() + wrong));
+            let (first, second) = if first_is_wrong { (&other, &right) } else { (&right, &other) };
+            let what = format!("{wrong} {first_is_wrong}");
+            // To whom the code is more than an hour old when it is made, an hour went by: nothing tells the difference.
+            if second.clock.now().as_millis() - first.clock.now().as_millis() > HOUR {
+                continue;
+            }
+            first.code(&["1"]).await;
+            first.code(&["2"]).await;
+            reject(first, "1").await;
+            for _ in 0..3 {
+                for who in ["1", "2"] {
+                    // The code may run out early, by the clock that is ahead.
+                    assert_ne!(second.says(&[who]).await, "pairing_required", "{what}");
+                    assert_ne!(first.says(&[who]).await, "pairing_required", "{what}");
+                }
+                // Each writes, and sees what the other wrote.
+                second.block("x").await;
+                first.block("y").await;
+            }
+            // Time goes by for both: the hour, and another one when the clock comes to the stamp that lay ahead.
+            for clock in [&right.clock, &other.clock] {
+                clock.advance(Duration::from_secs(3 * 3_600 + 1));
+            }
+            assert_eq!(right.says(&["1"]).await, "pairing_required", "{what}");
+        }
     }
 }
 

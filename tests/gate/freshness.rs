@@ -152,3 +152,67 @@ async fn i9_a_link_in_the_path_that_points_elsewhere_counts_at_once() {
     assert_eq!(says("1").await, "pairing_required");
     assert_eq!(says("2").await, "allowlisted");
 }
+
+/// More happens than the kernel keeps: 16,384 events and some, in a file that is nothing to this account.
+#[tokio::test]
+async fn i1_i9_a_storm_of_changes_hides_none() {
+    let scene = Scene::new(On::Files);
+    let limit = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+    let limit: usize = limit.trim().parse().unwrap();
+    scene.allow("1").await;
+    assert_eq!(scene.says(&["1"]).await, "allowlisted");
+    let [a, b] = ["a.json", "b.json"].map(|name| scene.dir().join(name));
+    drop(std::fs::File::create(&a).unwrap());
+    let storm = |renames: usize| {
+        for _ in 0..renames {
+            rustix::fs::rename(&a, &b).unwrap();
+            rustix::fs::rename(&b, &a).unwrap();
+        }
+    };
+    // The change before the storm, and the one that the kernel has no room for.
+    for (before, after) in [("2", "3"), ("4", "5")] {
+        let elsewhere = scene.another();
+        elsewhere.allow(before).await;
+        storm(limit.min(1 << 16) / 4 + 1);
+        elsewhere.allow(after).await;
+        elsewhere.revoke("1").await;
+        assert_eq!(scene.says(&[before]).await, "allowlisted");
+        assert_eq!(scene.says(&[after]).await, "allowlisted");
+        assert_ne!(scene.says(&["1"]).await, "allowlisted");
+    }
+}
+
+/// A program that writes the list in place, without a lock: it is empty, or half there, while others look.
+#[test]
+fn i1_i7_a_list_that_is_written_in_place_lets_in_nobody_who_was_never_on_it() {
+    use std::io::{Seek as _, Write as _};
+    let scene = Scene::new(On::Files);
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    let path = scene.dir().join("alpha-allowFrom.json");
+    let lists = [r#"{"version":1,"allowFrom":["always","12"]}"#, r#"{"version":1,"allowFrom":["always"]}"#];
+    std::fs::File::create(&path).and_then(|mut file| file.write_all(lists[0].as_bytes())).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut file = std::fs::File::options().write(true).open(&path).unwrap();
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                for list in lists {
+                    file.set_len(0).unwrap();
+                    file.rewind().unwrap();
+                    list.as_bytes().chunks(7).for_each(|piece| file.write_all(piece).unwrap());
+                }
+            }
+        });
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..1_000 {
+            seen.insert(runtime.block_on(scene.says(&["always"])));
+            for never in ["1", "2"] {
+                assert_ne!(runtime.block_on(scene.says(&[never])), "allowlisted");
+            }
+        }
+        assert!(seen.is_subset(&["allowlisted", "store_unreadable", "pairing_required"].into()), "{seen:?}");
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    assert_eq!(runtime.block_on(scene.says(&["always"])), "allowlisted", "when it is over");
+    assert_ne!(runtime.block_on(scene.says(&["12"])), "allowlisted");
+}

@@ -86,7 +86,11 @@ impl Scene {
 
     /// Another gate on the same files, as in another process, or as this one after a restart.
     pub(crate) fn another(&self) -> Self {
-        let clock = self.clock.clone();
+        self.another_at(self.clock.clone())
+    }
+
+    /// As [`Scene::another`], by another clock.
+    pub(crate) fn another_at(&self, clock: ManualClock) -> Self {
         let store = FileStore::open(FileOptions::new(self.temp.path().join("s")), clock.world()).unwrap();
         let gate = DmGate::builder().world(clock.world()).store(store).build();
         Self { clock, gate, temp: tempfile::tempdir().unwrap() }

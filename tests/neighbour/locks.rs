@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dmgate::store::Store;
+use dmgate::testing::ManualClock;
 use dmgate::{Clock, SystemClock, Timestamp, World};
 use rustix::fs::inotify;
 
@@ -79,6 +80,32 @@ async fn i13_a_lock_of_a_dead_holder_is_taken_over() {
         assert!(!left_behind.exists());
     }
     assert!(waiting.try_recv().is_err(), "a dead holder is not waited for");
+}
+
+/// Its process is stopped, as by a debugger, for longer than its own rule lets a lock live.
+#[tokio::test]
+async fn i13_a_lock_of_a_stopped_holder_is_taken_over_when_it_is_too_old_and_not_before() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let house = House::new();
+    let held = house.openclaw.hold_lock(&house.file("telegram-work-allowFrom.json"));
+    let holder = Pid::from_raw(i32::try_from(held.id()).unwrap()).unwrap();
+    kill_process(holder, Signal::STOP).unwrap();
+    // In earnest in the long form; else by a clock that goes forth as we wait.
+    let in_earnest = std::env::var_os("DMGATE_STOPPED").is_some();
+    let world = if in_earnest { World::default() } else { ManualClock::now().world() };
+    let store = house.store(world);
+    let mut waited = 0;
+    // Ten seconds each time.
+    while let Err(error) = store.allow(&account("work"), &sender("42"), &owner()).await {
+        assert!(error.to_string().contains(&format!("process {}", held.id())), "{error}");
+        waited += 1;
+        assert!(waited < 4, "{error}");
+    }
+    assert!(waited > 1, "not before 30 seconds");
+    kill_process(holder, Signal::CONT).unwrap();
+    assert!(held.release().success());
+    assert_eq!(house.openclaw.store().allow_from("telegram", "work"), ["42"]);
+    assert_eq!(house.leftovers(), [""; 0]);
 }
 
 /// While we hold the lock it begins to write, finds the lock, and waits until we are done.

@@ -45,6 +45,7 @@ debian_peers=(
     inspircd=inspircd
     anope=anope
     strace=strace
+    bindfs=bindfs
     openssl=openssl
     node=nodejs
     npm=npm
