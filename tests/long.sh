@@ -14,6 +14,16 @@ flood() {
   DMGATE_FLOOD=1000000 cargo test --test advisories g_a_flood
 }
 
+# Every error at every step of every transaction, half-done writes, and a death before each; with a watch on the files.
+faults() {
+  DMGATE_FAULTS=all cargo test --test crash steps -- --nocapture
+}
+
+# OpenClaw stopped while it holds its lock, for as long as its rule says by the real clock.
+stopped() {
+  DMGATE_STOPPED=1 cargo test --test neighbour stopped
+}
+
 names() { declare -F | awk '$3 != "names" { print $3 }'; }
 
 if [ $# -eq 0 ]; then
