@@ -1,0 +1,91 @@
+//! What a code costs: one, beside the bare writes that make a file durable; and a hundred at once.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use crate::race::{race, timed};
+use crate::scene;
+use crate::steps::Steps;
+use crate::table::{Line, Table};
+use dmgate::{AccountKey, Decision, DmGate, Freshness, World};
+
+pub(crate) fn lines(table: &mut Table) {
+    one(table);
+    hundred(table);
+}
+
+fn one(table: &mut Table) {
+    // Where things are built, and not where temporary files are: that may be memory.
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    std::fs::create_dir_all(place).unwrap();
+    let dir = tempfile::tempdir_in(place).unwrap();
+    let gate = scene::open(dir.path(), Freshness::Exact, World::default());
+    let runtime = scene::runtime();
+    let mut asked = 0;
+    let mut subject = || {
+        // Three codes a channel. The first makes the channel's files, and is not what a code costs day by day.
+        let account = AccountKey::parse(&format!("channel{}", asked / 2), "default").unwrap();
+        if asked % 2 == 0 {
+            runtime.block_on(code(&gate, &account, "first"));
+        }
+        let who = format!("stranger{asked}");
+        asked += 1;
+        timed(|| runtime.block_on(code(&gate, &account, &who)))
+    };
+    subject();
+    let bytes = std::fs::read(dir.path().join("credentials/channel0-pairing.json")).unwrap();
+    let bare = tempfile::tempdir_in(place).unwrap();
+    let opened = File::open(bare.path()).unwrap();
+    let floor = || timed(|| replace(&opened, bare.path(), &bytes));
+    let race = race(301, 1, floor, subject);
+    let what = format!("a code, on {}: write, fsync, rename, fsync", file_system(place));
+    table.add(Line::ratio(what, &race, 1.6));
+}
+
+async fn code(gate: &DmGate, account: &AccountKey, who: &str) {
+    let decision = gate.admit(&scene::hello(account, who)).await;
+    assert!(matches!(decision, Decision::Challenge(_)), "{decision:?}");
+}
+
+/// The least that a file needs to be replaced durably.
+fn replace(opened: &File, dir: &Path, bytes: &[u8]) {
+    let temp = dir.join("file.tmp");
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(&temp).expect("a new file");
+    file.write_all(bytes).unwrap();
+    file.sync_all().unwrap();
+    rustix::fs::rename(&temp, dir.join("file")).unwrap();
+    opened.sync_all().unwrap();
+}
+
+fn file_system(place: &Path) -> String {
+    match rustix::fs::statfs(place).unwrap().f_type {
+        0xef53 => "ext4".to_owned(),
+        0x5846_5342 => "xfs".to_owned(),
+        0x9123_683e => "btrfs".to_owned(),
+        0x0102_1994 => "TMPFS, WHICH IS NO DISK".to_owned(),
+        other => format!("{other:#x}"),
+    }
+}
+
+fn hundred(table: &mut Table) {
+    let dir = tempfile::tempdir().unwrap();
+    let gate = scene::open(dir.path(), Freshness::Exact, World::default());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let before = Steps::now();
+    runtime.block_on(async {
+        let asked: Vec<_> = (0..100)
+            .map(|number| {
+                let gate = gate.clone();
+                let message = scene::hello(&scene::account(0), &(1 + number).to_string());
+                tokio::spawn(async move { gate.admit(&message).await })
+            })
+            .collect();
+        for answer in asked {
+            drop(answer.await.unwrap());
+        }
+    });
+    let steps = Steps::now() - before;
+    table.add(Line::figure("100 requests at once, one account: replaces", steps.replaces as f64, 4.0, ""));
+}
