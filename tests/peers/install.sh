@@ -46,6 +46,7 @@ debian_peers=(
     anope=anope
     strace=strace
     bindfs=bindfs
+    valgrind=valgrind
     openssl=openssl
     node=nodejs
     npm=npm
