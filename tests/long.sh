@@ -9,9 +9,11 @@ model() {
   DMGATE_MODEL_SEQUENCES=100000 DMGATE_MODEL_LENGTH=50 cargo test --release --test model
 }
 
-# A million strangers before full slots: no file is touched.
+# A million strangers before full slots: through the library, and to the whole program by long poll, by web hook and
+# through the web chat at once. No file is touched, and memory stays as it is.
 flood() {
   DMGATE_FLOOD=1000000 cargo test --test advisories g_a_flood
+  DMGATE_FLOOD=1000000 cargo test --release -p dmgate-cli --test flood -- --nocapture
 }
 
 # Every error at every step of every transaction, half-done writes, and a death before each; with a watch on the files.
