@@ -74,8 +74,7 @@ fn i4_i9_i13_who_is_stopped_finds_that_it_lost_its_lock_and_begins_again() {
         assert!(output.status.success(), "{what}: {}", String::from_utf8_lossy(&output.stderr));
         let seen = runtime.block_on(async { look(&open(temp.path())).await });
         assert!(seen.allowed.contains("waits"), "I4: {what}: {seen:?}");
-        // Who is stopped after the last look and before the rename puts its file over theirs.
-        assert!(seen.allowed.contains("theirs") || *step == Step::Rename, "I13: {what}: {seen:?}");
+        assert!(seen.allowed.contains("theirs"), "I13: {what}: {seen:?}");
     }
 }
 

@@ -32,6 +32,8 @@ pub enum Step {
     SyncTemp,
     /// The temporary file is about to take the name of the real one.
     Rename,
+    /// The file that had the name before is about to be looked at, and removed; the new one is already visible.
+    Displaced,
     /// The directory is about to be synced; the new contents are already visible.
     SyncDir,
     /// A record is about to be appended.
@@ -92,7 +94,7 @@ mod armed {
 
     impl Step {
         /// All of them.
-        pub const ALL: [Self; 17] = [
+        pub const ALL: [Self; 18] = [
             Self::MakeDir,
             Self::Open,
             Self::Inspect,
@@ -104,6 +106,7 @@ mod armed {
             Self::WriteTemp,
             Self::SyncTemp,
             Self::Rename,
+            Self::Displaced,
             Self::SyncDir,
             Self::Append,
             Self::SyncAppend,

@@ -279,8 +279,9 @@ impl<T> File<T> {
         }
     }
 
-    // INVARIANT I13: lock and file are looked at again right before the rename, and the file once more after it: a
-    // program that wrote without the lock is noticed, and its update is not lost to ours, nor ours to it.
+    // INVARIANT I13: lock and file are looked at again right before the rename, what the rename displaced is looked at,
+    // and the file once more after it: a program that wrote without the lock, or took it over while we were stopped, is
+    // noticed, and its update is not lost to ours, nor ours to it.
     fn replace_under(
         &mut self,
         dir: &Dir,
@@ -289,11 +290,13 @@ impl<T> File<T> {
         clock: &dyn Clock,
     ) -> Result<(), Interrupted> {
         let (name, known) = (&self.name, self.identity);
-        let written = dir.replace(name, bytes, || {
+        let lost = || LockError::Lost { path: lock.path() };
+        let written = dir.replace_known(name, known, bytes, || {
             lock.confirm(clock.now().as_millis())?;
             let still_there = dir.identify(name)? == known;
-            if still_there { Ok(()) } else { Err(LockError::Lost { path: lock.path() }) }
+            if still_there { Ok(()) } else { Err(lost()) }
         })?;
+        let written = written.ok_or_else(lost)?;
         self.identity = Some(written);
         let now_there = dir.identify(name).map_err(|error| trouble::fault(&error))?;
         if now_there.is_some_and(|there| there.is_same_file(&written)) {

@@ -55,6 +55,11 @@ impl Identity {
         now.saturating_sub(self.ctime.max(self.mtime) / 1_000_000) > TICKS_MS
     }
 
+    /// Whether both are of one file with one content, whatever it was called.
+    pub(crate) fn is_same_contents(&self, other: &Self) -> bool {
+        (self.dev, self.ino, self.size, self.mtime) == (other.dev, other.ino, other.size, other.mtime)
+    }
+
     /// The last change of the contents in Unix milliseconds.
     pub(crate) fn mtime_ms(&self) -> i64 {
         self.mtime.div_euclid(1_000_000)

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, RenameFlags, Uid};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
@@ -43,6 +43,22 @@ impl Dir {
         temp.fill(bytes)?;
         before_rename()?;
         Ok(temp.put_in_place(name)?)
+    }
+
+    /// As [`Dir::replace`], if `name` still is what `known` says; `None` if somebody else changed it by the very moment of
+    /// the rename, and then it stays as they made it.
+    pub(crate) fn replace_known<E: From<FileError>>(
+        &self,
+        name: &str,
+        known: Option<Identity>,
+        bytes: &[u8],
+        before_rename: impl FnOnce() -> Result<(), E>,
+    ) -> Result<Option<Identity>, E> {
+        self.check_name(name)?;
+        let temp = Temp::create(self, name)?;
+        temp.fill(bytes)?;
+        before_rename()?;
+        Ok(temp.take_the_place_of(name, known)?)
     }
 
     /// Appends `bytes` to `name`, which must still have `expected_len` bytes, and makes them durable.
@@ -179,11 +195,51 @@ impl<'dir> Temp<'dir> {
 
     fn put_in_place(mut self, target: &str) -> Result<Identity, FileError> {
         step(Step::Rename)
-            .and_then(|()| Ok(rustix::fs::renameat(&*self.dir.fd, &self.name, &*self.dir.fd, target)?))
+            .and_then(|()| Ok(self.rename(target, RenameFlags::empty())?))
             .map_err(|source| self.dir.io(target, "replace", source))?;
         self.in_place = true;
+        self.settle(target)
+    }
+
+    fn take_the_place_of(
+        mut self,
+        target: &str,
+        known: Option<Identity>,
+    ) -> Result<Option<Identity>, FileError> {
+        step(Step::Rename).map_err(|source| self.dir.io(target, "replace", source))?;
+        let flags = known.map_or(RenameFlags::NOREPLACE, |_| RenameFlags::EXCHANGE);
+        match (self.rename(target, flags), known) {
+            (Ok(()), None) => self.in_place = true,
+            (Ok(()), Some(known)) => {
+                // What was there has our temporary name now, and is nothing to be thrown away before it was looked at.
+                self.in_place = true;
+                step(Step::Displaced).map_err(|source| self.dir.io(target, "replace", source))?;
+                if !self.dir.identify(&self.name)?.is_some_and(|there| there.is_same_contents(&known)) {
+                    self.rename(target, flags).map_err(|errno| self.dir.io(target, "give back", errno))?;
+                    self.in_place = false;
+                    return Ok(None);
+                }
+                let _ = self.dir.unlink(&self.name);
+            }
+            (Err(Errno::EXIST), None) | (Err(Errno::NOENT), Some(_)) => return Ok(None),
+            // Not every file system can do either; the look before it is as near as it comes there.
+            (Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP), _) => {
+                let renamed = self.rename(target, RenameFlags::empty());
+                renamed.map_err(|errno| self.dir.io(target, "replace", errno))?;
+                self.in_place = true;
+            }
+            (Err(errno), _) => return Err(self.dir.io(target, "replace", errno)),
+        }
+        self.settle(target).map(Some)
+    }
+
+    fn rename(&self, target: &str, flags: RenameFlags) -> rustix::io::Result<()> {
+        rustix::fs::renameat_with(&*self.dir.fd, &self.name, &*self.dir.fd, target, flags)
+    }
+
+    /// Makes the new name durable. The identity comes last: a rename changes it.
+    fn settle(&self, target: &str) -> Result<Identity, FileError> {
         self.dir.sync(target)?;
-        // Only now: the rename itself changes the identity.
         Ok(self.dir.facts_of(target, &self.file)?.identity)
     }
 }
