@@ -338,7 +338,10 @@ impl<'a> Section<'a> {
     }
 
     fn name(&self, key: &str) -> String {
+        let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
         let key = dmgate::escape(key);
+        // As TOML writes it: an account's name may have dots.
+        let key = if !key.is_empty() && key.bytes().all(is_bare) { key } else { quoted(&key) };
         if self.path.is_empty() { key } else { format!("{}.{key}", self.path) }
     }
 }
