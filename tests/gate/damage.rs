@@ -12,7 +12,7 @@ const ALLOWED: &str = "alpha-allowFrom.json";
 const PENDING: &str = "alpha-pairing.json";
 const RECORD: &str = "alpha-dmgate.jsonl";
 
-fn put(path: &Path, bytes: &[u8]) {
+pub(crate) fn put(path: &Path, bytes: &[u8]) {
     let temp = path.with_extension("other.tmp");
     let mut file = fs::File::create(&temp).unwrap();
     std::io::Write::write_all(&mut file, bytes).unwrap();
@@ -102,7 +102,7 @@ fn damages() -> Vec<Damage> {
 }
 
 /// What the owner tries meanwhile; whether each works is the store's affair, the damaged file is not.
-async fn try_everything(scene: &Scene) {
+pub(crate) async fn try_everything(scene: &Scene) {
     for at in [alpha(), key("alpha", "work")] {
         let store = scene.store();
         let _ = store.allow(&at, &id("new"), &actor()).await;
@@ -283,82 +283,4 @@ async fn i7_a_directory_that_others_write_to_lets_nobody_in() {
         scene.clock.world(),
     );
     assert!(again.is_err_and(|error| error.to_string().contains("chmod go-w")));
-}
-
-/// The three files of a channel, whole, to be put back before each case.
-struct Whole {
-    scene: Scene,
-    files: Vec<(&'static str, Vec<u8>)>,
-}
-
-impl Whole {
-    async fn new() -> Self {
-        let scene = scene().await;
-        let read = |name| (name, fs::read(scene.dir().join(name)).unwrap());
-        let files = [ALLOWED, PENDING, RECORD].map(read).into();
-        Self { scene, files }
-    }
-
-    /// Puts one file as given and the others whole; says what the gate says.
-    async fn with(&self, name: &str, bytes: &[u8]) -> [&'static str; 4] {
-        for (other, whole) in &self.files {
-            put(&self.scene.dir().join(other), if *other == name { bytes } else { whole });
-        }
-        let mut said = [""; 4];
-        for (place, who) in ["in", "out", "waits", "stranger"].into_iter().enumerate() {
-            said[place] = self.scene.verdict(&message(&alpha(), &[who])).await;
-        }
-        if said.contains(&"store_unreadable") {
-            let _ = self.scene.store().allow(&alpha(), &id("new"), &actor()).await;
-            let _ = self.scene.store().block(&alpha(), &id("bad"), &actor()).await;
-            // A stranger who met nothing unreadable may have been written into the others.
-            let is_that = |place: usize| said[place] == "store_unreadable";
-            let costs = match name {
-                ALLOWED => is_that(0),
-                PENDING => is_that(3),
-                _ => is_that(1),
-            };
-            if costs {
-                assert_eq!(fs::read(self.scene.dir().join(name)).unwrap(), bytes, "{name} is overwritten");
-            }
-        }
-        said
-    }
-}
-
-#[tokio::test]
-async fn i7_no_truncation_lets_anybody_in() {
-    let whole = Whole::new().await;
-    for (name, bytes) in &whole.files {
-        for at in 0..bytes.len() {
-            let said = whole.with(name, &bytes[..at]).await;
-            assert!(matches!(said[0], "allowlisted" | "store_unreadable"), "{name} at {at}: {said:?}");
-            assert!(matches!(said[1], "blocked" | "store_unreadable"), "{name} at {at}: {said:?}");
-            for stranger in &said[2..] {
-                assert_ne!(*stranger, "allowlisted", "{name} at {at}: {said:?}");
-            }
-        }
-    }
-}
-
-#[tokio::test]
-async fn i7_no_flipped_byte_breaks_anything() {
-    let whole = Whole::new().await;
-    for (name, bytes) in &whole.files {
-        for at in 0..bytes.len() {
-            for flip in [0x01, 0x80, 0x20] {
-                let mut flipped = bytes.clone();
-                flipped[at] ^= flip;
-                let said = whole.with(name, &flipped).await;
-                if *name != ALLOWED {
-                    assert!(
-                        matches!(said[0], "allowlisted" | "store_unreadable"),
-                        "{name} at {at}: {said:?}"
-                    );
-                    assert!(matches!(said[1], "blocked" | "store_unreadable"), "{name} at {at}: {said:?}");
-                }
-                assert_ne!(said[3], "allowlisted", "{name} at {at}: {said:?}");
-            }
-        }
-    }
 }

@@ -11,6 +11,7 @@
 mod aliases;
 mod clocks;
 mod codes;
+mod corruption;
 mod damage;
 mod freshness;
 mod groups;

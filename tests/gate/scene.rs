@@ -98,7 +98,12 @@ impl Scene {
 
     /// The files' directory.
     pub(crate) fn dir(&self) -> PathBuf {
-        self.temp.path().join("s/credentials")
+        self.state().join("credentials")
+    }
+
+    /// The state directory.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.temp.path().join("s")
     }
 
     pub(crate) fn store(&self) -> &Arc<dyn Store> {
