@@ -26,6 +26,36 @@ stopped() {
   DMGATE_STOPPED=1 cargo test --test neighbour stopped
 }
 
+# Every cut and every flipped bit of every document.
+corruption() {
+  DMGATE_CORRUPTION_BITS=8 cargo test --release --test gate corruption
+  cargo test --release -p dmgate-fuzz --test corpus every_cut
+}
+
+# Each fuzz target under libFuzzer, `DMGATE_FUZZ_SECONDS` (600) long, two at a time. Needs the nightly toolchain and
+# cargo-fuzz. What it finds interesting stays in target/fuzz for the next run; what it finds wrong is named at the end.
+fuzz() {
+  cargo fuzz --version >/dev/null || { echo "cargo-fuzz is missing: cargo install cargo-fuzz --locked" >&2; return 1; }
+  local place="${CARGO_TARGET_DIR:-$PWD/target}/fuzz" targets
+  mapfile -t targets < <(basename -s .rs fuzz/targets/*.rs)
+  local options=(--features libfuzzer --target-dir "$place")
+  # Linked eleven times: whole-program optimisation would take longer than it saves.
+  export CARGO_PROFILE_RELEASE_LTO=off
+  cargo +nightly fuzz build "${options[@]}"
+  one() {
+    mkdir -p "$place/corpus/$1" "$place/found"
+    "$place/$(rustc -vV | sed -n 's/host: //p')/release/$1" "$place/corpus/$1" "fuzz/corpus/$1" \
+      -max_total_time="${DMGATE_FUZZ_SECONDS:-600}" -timeout=60 -rss_limit_mb=4096 -dict=fuzz/words.dict \
+      -artifact_prefix="$place/found/$1-" >"$place/$1.log" 2>&1
+    local code=$?
+    echo "$1: $(grep -o '^Done.*\|ERROR.*\|panicked.*' "$place/$1.log" | tail -1)"
+    return $code
+  }
+  export -f one
+  export place
+  printf '%s\n' "${targets[@]}" | xargs -P 2 -I{} bash -c 'one {}'
+}
+
 names() { declare -F | awk '$3 != "names" { print $3 }'; }
 
 if [ $# -eq 0 ]; then

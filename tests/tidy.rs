@@ -39,7 +39,7 @@ fn files(folders: &[&str], extensions: &[&str]) -> BTreeMap<String, String> {
     found
 }
 
-const EVERYWHERE: [&str; 5] = ["src", "adapters", "tests", "examples", "benches"];
+const EVERYWHERE: [&str; 6] = ["src", "adapters", "tests", "examples", "benches", "fuzz"];
 
 /// The numbers that follow `before` in a text, as long as each is followed by one of `after`.
 fn numbers<'a>(text: &'a str, before: &'a str, after: &'a [char]) -> impl Iterator<Item = u32> + 'a {

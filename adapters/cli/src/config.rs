@@ -84,7 +84,8 @@ impl Config {
         Self::of(table, sources)
     }
 
-    fn of(mut table: Table, sources: &Sources) -> Result<Self, ConfigError> {
+    /// Checks what was written.
+    pub(crate) fn of(mut table: Table, sources: &Sources) -> Result<Self, ConfigError> {
         environment::overlay(&mut table, &SECTIONS, sources.variables.iter().cloned())?;
         let mut shown = Vec::new();
         let mut root = Section::root(table, &mut shown);

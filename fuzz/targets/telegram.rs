@@ -1,0 +1,4 @@
+//! The target `telegram`, as libFuzzer runs it.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| dmgate_fuzz::telegram::check(data));
