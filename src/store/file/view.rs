@@ -40,7 +40,8 @@ struct Cache {
 struct Cached<T> {
     value: Result<Arc<T>, Fault>,
     read_at: Option<u64>,
-    identities: Vec<Option<Identity>>,
+    /// `None`: they could not be looked at.
+    identities: Option<Vec<Option<Identity>>>,
     is_settled: bool,
 }
 
@@ -151,9 +152,9 @@ impl Reading<'_> {
         names: &[String],
         read: impl FnOnce(&Dir) -> Result<T, Trouble>,
     ) -> bool {
-        let identities = || -> Vec<Option<Identity>> {
-            let identify = |name: &String| self.place.credentials.identify(name).ok().flatten();
-            names.iter().map(identify).collect()
+        // INVARIANT I7: what can't be looked at is not missing.
+        let identities = || -> Option<Vec<Option<Identity>>> {
+            names.iter().map(|name| self.place.credentials.identify(name).ok()).collect()
         };
         if let Some(cached) = cached {
             let is_current =
@@ -168,7 +169,8 @@ impl Reading<'_> {
         }
         // Identities first: a change while we read makes the next look read again.
         let identities = identities();
-        let is_settled = identities.iter().flatten().all(|file| file.is_settled(self.now.as_millis()));
+        let is_settled = |file: &Identity| file.is_settled(self.now.as_millis());
+        let is_settled = identities.as_ref().is_some_and(|files| files.iter().flatten().all(is_settled));
         let value = read(&self.place.credentials);
         let is_lasting = value.as_ref().map_or_else(|trouble| trouble.is_lasting, |_| true);
         let value = value.map(Arc::new).map_err(|trouble| trouble.fault);
@@ -313,5 +315,24 @@ mod tests {
         drop(armed);
         write(r#"{"version":1,"allowFrom":["42","43"]}"#);
         assert_eq!(load().snapshot.allowed.as_ref().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn i7_i9_a_file_that_can_not_be_looked_at_is_not_taken_for_missing() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("credentials");
+        let dir = Dir::create_and_open(&path).unwrap();
+        let freshness = Freshness::new(path, false);
+        let channel = ChannelId::parse("telegram").unwrap();
+        let (view, account) = (View::new(channel.clone()), AccountKey::default_of(channel));
+        let load = || view.load(&account, &freshness, &World::default()).snapshot;
+        assert!(load().record.is_ok());
+        // Somebody is blocked, and nobody can tell whether there is a file.
+        let sure = || Ok::<_, super::super::disk::FileError>(());
+        dir.replace("telegram-dmgate.jsonl", b"no record", sure).unwrap();
+        let armed = on_this_thread(|at| (at == Step::Inspect).then_some(Injected::Fail(5)));
+        assert!(load().record.is_err());
+        drop(armed);
+        assert!(load().record.is_err());
     }
 }
