@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rustix::fs::Mode;
 use rustix::process::geteuid;
 
 use super::disk::{Dir, Inspection};
@@ -56,6 +57,7 @@ pub(super) fn inspect(inner: &Inner) -> Vec<Finding> {
         Ok(dir) => report.directory(&dir),
         Err(error) => report.say(Level::Error, state, trouble::fault(&error).detail(), AS_IT_SAYS),
     }
+    report.above(state);
     match inner.freshness.place() {
         Ok(place) => {
             report.directory(&place.credentials);
@@ -95,6 +97,25 @@ impl Report {
             let problem =
                 format!("belongs to user {}; what root writes here is given to that user", facts.uid);
             self.say(Level::Note, dir.path(), &problem, "run dmgate as that user to be sure");
+        }
+    }
+
+    /// Where everybody may write above the state directory, everybody may put another in its place. Not an error: many a
+    /// container's volume is like that, with nobody else in it.
+    fn above(&mut self, state: &Path) {
+        let Ok(state) = state.canonicalize() else { return };
+        for folder in state.ancestors().skip(1) {
+            let Ok(facts) = rustix::fs::stat(folder) else { continue };
+            let mode = Mode::from_raw_mode(facts.st_mode);
+            if mode.contains(Mode::WOTH) && !mode.contains(Mode::SVTX) {
+                let problem = "everybody can put another directory in the place of the one with the state";
+                self.say(
+                    Level::Warning,
+                    folder,
+                    problem,
+                    "run `chmod o-w` on it, or keep the state elsewhere",
+                );
+            }
         }
     }
 

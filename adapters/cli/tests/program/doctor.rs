@@ -42,3 +42,17 @@ fn a_secret_that_others_may_read_is_a_finding() {
     let done = place.run(&["doctor"]);
     assert!(done.out.contains(&format!("chmod go-r {}", token.display())), "{done:?}");
 }
+
+/// Others may not write into the state directory, but put another one in its place.
+#[test]
+fn i_a_folder_above_that_everybody_writes_to_is_a_finding() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    place.ok("allow add telegram 5");
+    let open = |mode| std::fs::set_permissions(place.home(), std::fs::Permissions::from_mode(mode)).unwrap();
+    for (mode, is_told) in [(0o777, true), (0o1777, false), (0o755, false)] {
+        open(mode);
+        let said = place.ok("doctor");
+        assert_eq!(said.contains("in the place of the one with the state"), is_told, "{mode:o}: {said}");
+    }
+}
