@@ -7,7 +7,8 @@
 //! `i12_five_wrong_codes_from_outside_lock_codes_out`, `i12_a_right_code_ends_a_row_of_wrong_ones` and
 //! `i12_the_local_owner_neither_counts_nor_is_locked_out`; `i11_refused_strangers_leave_nothing_in_memory`,
 //! `i11_hours_are_bounded`; `sources_fold_mapped_addresses_and_whole_subnets`,
-//! `an_address_gets_its_share_and_leaves_nothing_behind`, `g_no_header_makes_another_address`;
+//! `an_address_gets_its_share_and_leaves_nothing_behind`, `g_no_header_makes_another_address`,
+//! `g_one_stranger_behind_a_proxy_does_not_keep_the_others_out`;
 //! `connections_beyond_the_bound_wait_their_turn` and its neighbours.
 
 use dmgate::DmPolicy;

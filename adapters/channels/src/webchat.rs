@@ -127,7 +127,7 @@ impl WebChat {
         let mut message = InboundMessage::direct(self.meta.account.clone(), Sender::new(visitor), text);
         message.route = route;
         message.message_id = Some(id);
-        message.source = Some(Source::of_address(from));
+        message.source = from.map(Source::of_address);
         Some(message)
     }
 
@@ -212,8 +212,8 @@ impl ChannelAdapter for WebChat {
 pub struct Written {
     /// Who: from a [`Session`].
     pub visitor: SenderId,
-    /// From which network address.
-    pub from: IpAddr,
+    /// From which network address; `None` where it is not the visitor's own, as behind a reverse proxy.
+    pub from: Option<IpAddr>,
     /// What.
     pub text: String,
     /// The page's id of the message: the same when it is sent again.

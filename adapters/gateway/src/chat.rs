@@ -51,6 +51,8 @@ pub(crate) struct Chat {
     pub(crate) webchat: Arc<WebChat>,
     pub(crate) inbox: Inbox,
     pub(crate) sites: Sites,
+    /// Behind a reverse proxy everybody comes from loopback.
+    pub(crate) is_proxied: bool,
     pub(crate) pages: Arc<Quota>,
     pub(crate) deliveries: Arc<Quota>,
     pub(crate) limits: Arc<Limits>,
@@ -142,6 +144,8 @@ async fn message(
     let visitor = chat.visitor(request.headers(), &site)?;
     let ticket = chat.deliveries.take(from).map_err(Exhausted::status)?;
     let MessageBody { text, id } = chat.read(request).await?;
+    // INVARIANT I11: one address has one request; but a proxy's is nobody's, or the first stranger would keep all others out.
+    let from = (!chat.is_proxied || !from.to_canonical().is_loopback()).then_some(from);
     let written = written(visitor, from, &text, id).ok_or(StatusCode::BAD_REQUEST)?;
     // A task of its own: a page that closes at once must not cut its message off half-way.
     let delivery = tokio::spawn(async move {
@@ -159,7 +163,7 @@ async fn message(
 }
 
 /// A message of a length that we take, with an id that is a plain word.
-fn written(visitor: SenderId, from: IpAddr, text: &str, id: Option<String>) -> Option<Written> {
+fn written(visitor: SenderId, from: Option<IpAddr>, text: &str, id: Option<String>) -> Option<Written> {
     let text = text.trim();
     let length = text.chars().count();
     let is_word = |id: &str| {
@@ -221,7 +225,7 @@ mod tests {
     fn a_message_has_a_text_and_a_plain_id() {
         let visitor = || SenderId::parse(&ChannelId::parse("test").unwrap(), "ann").unwrap();
         let check = |text: &str, id: Option<&str>| {
-            let from = IpAddr::from([127, 0, 0, 1]);
+            let from = Some(IpAddr::from([127, 0, 0, 1]));
             written(visitor(), from, text, id.map(Into::into)).map(|written| written.text)
         };
         assert_eq!(check(" hi\n", Some("a-B_1")).as_deref(), Some("hi"));

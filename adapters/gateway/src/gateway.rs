@@ -83,6 +83,7 @@ impl Gateway {
             let is_proxied = self.public_url.is_some();
             let chat = chat::Chat {
                 sites: Sites::new(port, self.public_url.as_ref()),
+                is_proxied,
                 pages: Quota::new(limits.pages, limits.pages_per_address, is_proxied),
                 deliveries: Quota::new(limits.deliveries, limits.deliveries_per_address, is_proxied),
                 inbox: self.pipeline.inbox(),

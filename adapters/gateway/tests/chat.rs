@@ -245,3 +245,16 @@ async fn g_no_header_makes_another_address() {
     }
     assert_eq!(server.pending().await, 1);
 }
+
+/// Behind a proxy nobody's address is known: the slots are for everybody, and one stranger takes one of them.
+#[tokio::test]
+async fn g_one_stranger_behind_a_proxy_does_not_keep_the_others_out() {
+    let server = Server::proxied().await;
+    for waiting in [1, 2, 3, 3] {
+        let stranger = server.visitor().await;
+        for _ in 0..3 {
+            assert_eq!(server.write(&stranger, "hello").await.status, 202);
+        }
+        assert_eq!(server.pending().await, waiting);
+    }
+}

@@ -103,7 +103,7 @@ async fn a_reply_waits_until_the_page_is_back() {
 fn a_message_is_direct_and_comes_in_once() {
     let chat = chat();
     let visitor = visitor(&chat);
-    let from = "::ffff:10.0.0.1".parse().unwrap();
+    let from = Some("::ffff:10.0.0.1".parse().unwrap());
     let send = |id: Option<&str>| {
         let (visitor, text, id) = (visitor.clone(), "hi".into(), id.map(Into::into));
         chat.message(Written { visitor, from, text, id })
@@ -124,7 +124,7 @@ async fn the_end_waits_for_messages_and_takes_no_more() {
     let (inbox, mut gate) = Inbox::collecting(1);
     let write = || Written {
         visitor: visitor(&chat),
-        from: "127.0.0.1".parse().unwrap(),
+        from: Some("127.0.0.1".parse().unwrap()),
         text: "hi".into(),
         id: None,
     };

@@ -12,7 +12,7 @@ use dmgate::{
     pairing,
 };
 use dmgate_channels::webchat::{Session, WebChat};
-use dmgate_gateway::{Gateway, Limits};
+use dmgate_gateway::{Gateway, Limits, PublicUrl};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -48,7 +48,14 @@ impl Server {
 
     pub(crate) async fn with(limits: Limits, more: Vec<Arc<dyn ChannelAdapter>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        Self::on(listener, DmGate::builder().build(), limits, more)
+        Self::on(listener, DmGate::builder().build(), limits, more, None)
+    }
+
+    /// One that people reach by a reverse proxy on the same machine.
+    pub(crate) async fn proxied() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let public_url = Some("https://gate.example.org".parse().unwrap());
+        Self::on(listener, DmGate::builder().build(), Limits::default(), Vec::new(), public_url)
     }
 
     /// Ends, and starts again at the same address with what the store has.
@@ -56,7 +63,7 @@ impl Server {
         self.shutdown.cancel();
         self.ended.await.unwrap();
         let listener = TcpListener::bind(self.addr).await.unwrap();
-        Self::on(listener, self.gate, Limits::default(), Vec::new())
+        Self::on(listener, self.gate, Limits::default(), Vec::new(), None)
     }
 
     fn on(
@@ -64,12 +71,16 @@ impl Server {
         gate: DmGate,
         limits: Limits,
         mut channels: Vec<Arc<dyn ChannelAdapter>>,
+        public_url: Option<PublicUrl>,
     ) -> Self {
         let addr = listener.local_addr().unwrap();
         let webchat = WebChat::new(account(), World::default());
         channels.push(Arc::clone(&webchat) as Arc<dyn ChannelAdapter>);
         let pipeline = Pipeline::new(gate.clone(), Arc::new(Echo), channels);
-        let gateway = Gateway::new(pipeline.clone()).webchat(Arc::clone(&webchat)).limits(limits);
+        let mut gateway = Gateway::new(pipeline.clone()).webchat(Arc::clone(&webchat)).limits(limits);
+        if let Some(url) = public_url {
+            gateway = gateway.public_url(url);
+        }
         let shutdown = CancellationToken::new();
         let token = shutdown.clone();
         let ended = tokio::spawn(async move {
