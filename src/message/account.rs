@@ -1,21 +1,30 @@
 //! Our accounts on the platforms.
 
 use std::fmt;
-use std::sync::Arc;
+use std::hash::{BuildHasher as _, Hash, Hasher};
+use std::sync::LazyLock;
+
+use foldhash::fast::RandomState;
+use smol_str::SmolStr;
 
 use super::id::{ChannelId, IdError, escape};
 use crate::channel::Known;
 
 /// One of our accounts on a platform, as `default`: `[a-z0-9._@-]`, 1 to 64 bytes, lower-cased.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct AccountId(Arc<str>);
+pub struct AccountId(SmolStr);
 
 /// An account of a channel: the scope of every allowlist, block, hour and verdict.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AccountKey {
     channel: ChannelId,
     account: AccountId,
+    /// Of both, made once: the account is looked up on every message.
+    hash: u64,
 }
+
+/// Seeded once per process.
+static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
 // === impl AccountId ===
 
@@ -81,7 +90,12 @@ impl AccountKey {
                 });
             }
         }
-        Ok(Self { channel, account })
+        Ok(Self::hashed(channel, account))
+    }
+
+    fn hashed(channel: ChannelId, account: AccountId) -> Self {
+        let hash = HASHER.hash_one((&channel, &account));
+        Self { channel, account, hash }
     }
 
     /// Parses both names.
@@ -95,7 +109,12 @@ impl AccountKey {
     /// The default account of a channel.
     #[must_use]
     pub fn default_of(channel: ChannelId) -> Self {
-        Self { channel, account: AccountId::default_account() }
+        Self::hashed(channel, AccountId::default_account())
+    }
+
+    /// The same within a process only.
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
     }
 
     /// The channel.
@@ -108,6 +127,12 @@ impl AccountKey {
     #[must_use]
     pub fn account(&self) -> &AccountId {
         &self.account
+    }
+}
+
+impl Hash for AccountKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
     }
 }
 

@@ -1,18 +1,19 @@
 //! Ids: they can only be built valid and in their one canonical form.
 
 use std::fmt;
-use std::sync::Arc;
+
+use smol_str::SmolStr;
 
 use crate::channel::Known;
 
 /// A chat platform, as `telegram`: lower-case ASCII, `[a-z][a-z0-9_]{0,63}`, or a known channel with `-`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ChannelId(Arc<str>);
+pub struct ChannelId(SmolStr);
 
 /// A stable id of a sender on a platform: 1 to 256 bytes, no control or bidi characters, in the form in which the
 /// channel's ids are written in the shared files.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SenderId(Arc<str>);
+pub struct SenderId(SmolStr);
 
 /// Why a text is not an id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
