@@ -10,7 +10,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sender = Sender::new(SenderId::parse(account.channel(), "123456789")?);
     let message = InboundMessage::direct(account, sender, "hello");
     match gate.admit(&message).await {
-        Decision::Admit(permit) => println!("run the agent for {}", permit.sender().primary()),
+        Decision::Admit(permit) => println!("run the agent for {}", permit.sender()),
         Decision::Challenge(challenge) => println!("send this, and nothing else:\n\n{}", challenge.reply),
         Decision::Ignore(refusal) => println!("do nothing ({})", refusal.reason),
         Decision::Unavailable(fault) => println!("do nothing, and tell the operator: {fault}"),

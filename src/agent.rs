@@ -31,8 +31,7 @@ impl Turn {
     // INVARIANT I1: a permit lets in its own sender's messages, on its own account.
     #[must_use]
     pub fn new(permit: Permit, message: InboundMessage, channel: Arc<dyn ChannelAdapter>) -> Option<Self> {
-        let is_theirs = *permit.sender() == message.sender && *permit.account() == message.account;
-        is_theirs.then_some(Self { permit, message, channel })
+        permit.is_for(&message).then_some(Self { permit, message, channel })
     }
 
     /// The proof that the message was let in; ask it in long turns whether it still stands.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::gate::Grant;
-use crate::message::{AccountKey, ReplyRoute, Sender};
+use crate::message::{InboundMessage, ReplyRoute, SenderId};
 use crate::pairing::{PairingCode, RequestId};
 
 /// The answer for one message. It is complete on purpose: a new outcome of a security decision should break the build
@@ -125,20 +125,15 @@ pub struct Permit {
 }
 
 impl Permit {
+    #[inline]
     pub(crate) fn new(grant: Grant) -> Self {
         Self { grant }
     }
 
-    /// Who was let in.
+    /// Who was let in, by their primary id.
     #[must_use]
-    pub fn sender(&self) -> &Sender {
+    pub fn sender(&self) -> &SenderId {
         self.grant.sender()
-    }
-
-    /// On which account.
-    #[must_use]
-    pub fn account(&self) -> &AccountKey {
-        self.grant.account()
     }
 
     /// Why: [`Reason::Allowlisted`] or [`Reason::Open`].
@@ -147,7 +142,14 @@ impl Permit {
         self.grant.reason()
     }
 
-    /// Whether the sender would still be let in now. Ask it in the course of a long turn, and before its effects.
+    /// Whether it lets in this message: its own sender's, on its own account.
+    #[must_use]
+    pub fn is_for(&self, message: &InboundMessage) -> bool {
+        self.grant.is_for(message)
+    }
+
+    /// Whether the sender would still be let in now. Ask it in the course of a long turn, and before its effects. A gate
+    /// that is not there any more lets nobody in.
     // INVARIANT I9: a long-running agent turn can ask its permit whether it still stands.
     pub async fn is_current(&self) -> bool {
         self.grant.is_current().await
@@ -156,7 +158,7 @@ impl Permit {
 
 impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit").field("account", self.account()).field("reason", &self.reason()).finish()
+        f.debug_struct("Permit").field("reason", &self.reason()).finish()
     }
 }
 
@@ -191,40 +193,43 @@ pub struct Refusal {
 
 /// Why the gate could not decide: for the operator, never for the sender.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Fault {
+pub struct Fault(Arc<FaultParts>);
+
+#[derive(PartialEq, Eq, Debug)]
+struct FaultParts {
     locked: bool,
-    detail: Arc<str>,
+    detail: Box<str>,
 }
 
 impl Fault {
     /// A file can't be trusted or read. `detail` says which, why, and what mends it; no secrets.
     #[must_use]
-    pub fn unreadable(detail: impl Into<Arc<str>>) -> Self {
-        Self { locked: false, detail: detail.into() }
+    pub fn unreadable(detail: impl Into<Box<str>>) -> Self {
+        Self(Arc::new(FaultParts { locked: false, detail: detail.into() }))
     }
 
     /// A lock could not be had in time. `detail` says which and who holds it.
     #[must_use]
-    pub fn locked(detail: impl Into<Arc<str>>) -> Self {
-        Self { locked: true, detail: detail.into() }
+    pub fn locked(detail: impl Into<Box<str>>) -> Self {
+        Self(Arc::new(FaultParts { locked: true, detail: detail.into() }))
     }
 
     /// [`Reason::StoreUnreadable`] or [`Reason::StoreLocked`].
     #[must_use]
     pub fn reason(&self) -> Reason {
-        if self.locked { Reason::StoreLocked } else { Reason::StoreUnreadable }
+        if self.0.locked { Reason::StoreLocked } else { Reason::StoreUnreadable }
     }
 
     /// What happened and what to do.
     #[must_use]
     pub fn detail(&self) -> &str {
-        &self.detail
+        &self.0.detail
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.detail)
+        f.write_str(self.detail())
     }
 }
 

@@ -7,23 +7,24 @@ mod account;
 mod builder;
 mod grant;
 mod handle;
+mod recent;
 mod registry;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use account::{Account, Policy};
+use account::{Account, Policy, State};
 use arc_swap::ArcSwap;
 pub use builder::DmGateBuilder;
 pub(crate) use grant::Grant;
 pub use handle::AccountHandle;
+use registry::Accounts;
 
 use crate::clock::{Clock, World};
-use crate::decision::{Challenge, Decision, Fault, Permit, Reason, Refusal};
+use crate::decision::{Challenge, Decision, Fault, Reason, Refusal};
 use crate::explain::Preview;
 use crate::message::{
-    AccountKey, Authenticity, Conversation, InboundMessage, Origin, Sender, SenderId, Strength,
+    AccountKey, Authenticity, Conversation, InboundMessage, Origin, SenderId, SenderIds, Strength,
 };
 use crate::pairing::{Ask, Handover, Knock, Knocked, Request};
 use crate::policy::{AccountPolicy, DmPolicy};
@@ -40,17 +41,17 @@ struct Shared {
     reply: ArcSwap<ReplyTemplate>,
     /// The policy of accounts that none was given for.
     fallback: ArcSwap<AccountPolicy>,
-    accounts: ArcSwap<HashMap<AccountKey, Arc<Account>, foldhash::fast::RandomState>>,
+    accounts: Accounts,
     /// Held while an account is added or policies change; readers never take it.
     changing: Mutex<()>,
 }
 
 /// How a sender stands with an account, whatever they wrote.
-enum Standing {
+enum Standing<'a> {
     /// On a list that counts, or the account is open.
     In(Reason),
     /// An alias is listed, and no primary id is remembered behind it yet.
-    ByAlias(SenderId),
+    ByAlias(&'a SenderId),
     /// Blocked.
     Blocked,
     /// On no list that counts.
@@ -59,11 +60,13 @@ enum Standing {
     Unknown(Fault),
 }
 
-/// What a look at a message says.
-enum Verdict {
-    Decided(Decision),
+/// What a look at a message says. Two words, since it is made for every message.
+enum Verdict<'a> {
+    Admit(Reason),
+    Ignore(Reason),
+    Unavailable(Fault),
     /// Remember who stands behind this alias, and look again.
-    Bind(SenderId),
+    Bind(&'a SenderId),
     /// Ask the store for a code.
     Knock,
 }
@@ -78,20 +81,19 @@ impl DmGate {
     /// Whether this message may reach the agent. It never fails: trouble is [`Decision::Unavailable`], and then nobody
     /// is let in. The caller sends a challenge; a [`Pipeline`](crate::Pipeline) does all of that by itself.
     pub async fn admit(&self, message: &InboundMessage) -> Decision {
-        self.account(&message.account).decide(message, Handover::Caller).await
+        self.decide(self.entry(&message.account), message, Handover::Caller).await
     }
 
     /// The same answer without a future, where no I/O is needed: for a known sender, a stranger who is pending, and
     /// full slots, as long as nothing changed. `None`: ask [`DmGate::admit`].
     pub fn admit_now(&self, message: &InboundMessage) -> Option<Decision> {
-        let accounts = self.0.accounts.load();
-        self.decide_now(accounts.get(&message.account)?, message)
+        self.decide_now(self.0.accounts.get(&message.account)?, message)
     }
 
     /// A handle on one account.
     #[must_use]
     pub fn account(&self, key: &AccountKey) -> AccountHandle {
-        AccountHandle { gate: self.clone(), account: self.entry(key) }
+        AccountHandle { gate: self.clone(), account: Arc::clone(self.entry(key)) }
     }
 
     /// The store behind the gate.
@@ -120,72 +122,67 @@ impl DmGate {
     /// What a message would come to, without the transactions.
     pub(crate) async fn preview(&self, message: &InboundMessage) -> (Preview, Option<Arc<Snapshot>>) {
         let account = self.entry(&message.account);
-        let policy = account.policy.load_full();
-        if let Some(reason) = refuse_envelope(message, &policy) {
+        if let Some(reason) = refuse_envelope(message, &account.state().policy) {
             return (Preview::Decided(ignore(reason)), None);
         }
-        let snapshot = account.load().await;
-        let preview = match self.weigh(&account, message, &policy, &snapshot) {
-            Verdict::Decided(decision) => Preview::Decided(decision),
+        let state = account.load().await;
+        let preview = match self.weigh(&account.key, message, &state) {
+            Verdict::Admit(reason) => Preview::Decided(account.let_in(message, reason)),
+            Verdict::Ignore(reason) => Preview::Decided(ignore(reason)),
+            Verdict::Unavailable(fault) => Preview::Decided(Decision::Unavailable(fault)),
             Verdict::Bind(_) => Preview::ByAlias,
             Verdict::Knock => Preview::Challenge,
         };
-        (preview, Some(snapshot))
+        (preview, Some(Arc::clone(&state.snapshot)))
     }
 
     fn decide_now(&self, account: &Arc<Account>, message: &InboundMessage) -> Option<Decision> {
-        let policy = account.policy.load();
-        if let Some(reason) = refuse_envelope(message, &policy) {
-            return Some(ignore(reason));
-        }
-        let held = account.fresh(&policy)?;
-        match self.weigh(account, message, &policy, &held.snapshot) {
-            Verdict::Decided(decision) => Some(decision),
+        let verdict = account.look(|state| match refuse_envelope(message, &state.policy) {
+            Some(reason) => Some(Verdict::Ignore(reason)),
+            None => account.holds(state).then(|| self.weigh(&account.key, message, state)),
+        });
+        match verdict? {
+            Verdict::Admit(reason) => Some(account.let_in(message, reason)),
+            Verdict::Ignore(reason) => Some(account.told(message, ignore(reason))),
+            Verdict::Unavailable(fault) => Some(account.told(message, Decision::Unavailable(fault))),
             Verdict::Bind(_) | Verdict::Knock => None,
         }
     }
 
     /// The answer that a state gives, in the order of the decision from `blocked` on.
-    fn weigh(
-        &self,
-        account: &Arc<Account>,
-        message: &InboundMessage,
-        policy: &Policy,
-        snapshot: &Snapshot,
-    ) -> Verdict {
-        Verdict::Decided(match standing(account, &message.sender, policy, snapshot) {
-            Standing::Blocked => ignore(Reason::Blocked),
-            Standing::Unknown(fault) => Decision::Unavailable(fault),
-            Standing::In(reason) => {
-                Decision::Admit(Permit::new(Grant::new(account, &message.sender, reason)))
+    fn weigh<'a>(&self, key: &AccountKey, message: &'a InboundMessage, state: &State) -> Verdict<'a> {
+        match standing(key, message.sender.known_by(), state) {
+            Standing::Blocked => Verdict::Ignore(Reason::Blocked),
+            Standing::Unknown(fault) => Verdict::Unavailable(fault),
+            Standing::In(reason) => Verdict::Admit(reason),
+            Standing::ByAlias(alias) => Verdict::Bind(alias),
+            Standing::Stranger if state.policy.given.dm() != DmPolicy::Pairing => {
+                Verdict::Ignore(Reason::NotAllowlisted)
             }
-            Standing::ByAlias(alias) => return Verdict::Bind(alias),
-            Standing::Stranger if policy.given.dm() != DmPolicy::Pairing => ignore(Reason::NotAllowlisted),
-            Standing::Stranger => return self.weigh_stranger(account, message, policy, snapshot),
-        })
+            Standing::Stranger => self.weigh_stranger(key, message, state),
+        }
     }
 
     // INVARIANT I11: a stranger who is pending, or who meets full slots, costs a look at a few requests: no lock, no
     // write, nothing that stays.
-    fn weigh_stranger(
+    fn weigh_stranger<'a>(
         &self,
-        account: &Account,
-        message: &InboundMessage,
-        policy: &Policy,
-        snapshot: &Snapshot,
-    ) -> Verdict {
+        key: &AccountKey,
+        message: &'a InboundMessage,
+        state: &State,
+    ) -> Verdict<'a> {
         let now = self.0.world.clock.now();
-        let limits = &self.0.store.limits(policy.given.limits());
+        let limits = &self.0.store.limits(state.policy.given.limits());
         if message.sent_at.is_some_and(|sent_at| sent_at.age_at(now) > limits.max_backlog) {
-            return Verdict::Decided(ignore(Reason::Backlog));
+            return Verdict::Ignore(Reason::Backlog);
         }
-        let state = match &snapshot.pending {
-            Ok(state) => state,
-            Err(fault) => return Verdict::Decided(Decision::Unavailable(fault.clone())),
+        let requests = match &state.snapshot.pending {
+            Ok(requests) => requests,
+            Err(fault) => return Verdict::Unavailable(fault.clone()),
         };
         let (sender, source) = (&message.sender, message.source.as_ref());
-        match state.refusal(&Ask { account: account.key.account(), sender, source, limits, now }) {
-            Some(refusal) => Verdict::Decided(ignore(refusal)),
+        match requests.refusal(&Ask { account: key.account(), sender, source, limits, now }) {
+            Some(reason) => Verdict::Ignore(reason),
             None => Verdict::Knock,
         }
     }
@@ -204,7 +201,7 @@ impl DmGate {
             route: message.route.clone(),
             source: message.source.clone(),
             meta: name.into_iter().collect(),
-            limits: *account.policy.load().given.limits(),
+            limits: *account.state().policy.given.limits(),
             handover,
         };
         Ok(match self.0.store.knock(account.key.channel(), knock).await? {
@@ -242,12 +239,13 @@ fn refuse_envelope(message: &InboundMessage, policy: &Policy) -> Option<Reason> 
 }
 
 /// Whether the sender is in: blocks beat everything, then lists, then `open`.
-fn standing(account: &Account, sender: &Sender, policy: &Policy, snapshot: &Snapshot) -> Standing {
+fn standing<'a>(account: &AccountKey, sender: &'a SenderIds, state: &State) -> Standing<'a> {
+    let State { policy, snapshot, .. } = state;
     let (blocked, record) = match &snapshot.record {
         Ok((blocked, record)) => (blocked, record),
         Err(fault) => return Standing::Unknown(fault.clone()),
     };
-    if sender.ids().any(|id| blocked.contains(id)) {
+    if sender.iter().any(|id| blocked.contains(id)) {
         return Standing::Blocked;
     }
     // INVARIANT I7: an answer that needs a file which can't be trusted is no admission.
@@ -263,12 +261,12 @@ fn standing(account: &Account, sender: &Sender, policy: &Policy, snapshot: &Snap
     }
     for alias in sender.aliases().iter().filter(|alias| is_listed(alias)) {
         // INVARIANT I15: an alias lets in only the primary id that is remembered behind it.
-        match record.primary_behind(account.key.account(), alias) {
+        match record.primary_behind(account.account(), alias) {
             Some(primary) if primary == sender.primary().as_str() => {
                 return Standing::In(Reason::Allowlisted);
             }
             Some(_) => {}
-            None => return Standing::ByAlias(alias.clone()),
+            None => return Standing::ByAlias(alias),
         }
     }
     let is_open = policy.given.dm() == DmPolicy::Open && policy.given.everyone();

@@ -79,14 +79,18 @@ impl InboundMessage {
 ///
 /// A name is for display only and never matches.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Sender(Arc<SenderParts>);
-
-#[derive(PartialEq, Eq)]
-struct SenderParts {
-    primary: SenderId,
-    aliases: Box<[SenderId]>,
+pub struct Sender {
+    ids: SenderIds,
     strength: Strength,
-    name: Option<Box<str>>,
+    name: Option<Arc<str>>,
+}
+
+/// All ids by which one sender is known: what lists are asked about.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct SenderIds {
+    primary: SenderId,
+    /// Most senders have none, and then nothing is allocated.
+    aliases: Option<Arc<[SenderId]>>,
 }
 
 impl Sender {
@@ -106,38 +110,57 @@ impl Sender {
         name: Option<&str>,
     ) -> Self {
         aliases.retain(|alias| *alias != primary);
+        let aliases = (!aliases.is_empty()).then(|| aliases.into());
         let name = name.map(str::trim).filter(|name| !name.is_empty());
-        let name = name.map(|name| name.chars().take(128).collect::<String>().into_boxed_str());
-        Self(Arc::new(SenderParts { primary, aliases: aliases.into_boxed_slice(), strength, name }))
+        let name = name.map(|name| name.chars().take(128).collect::<String>().into());
+        Self { ids: SenderIds { primary, aliases }, strength, name }
     }
 
     /// The one stable id.
     #[must_use]
     pub fn primary(&self) -> &SenderId {
-        &self.0.primary
+        self.ids.primary()
     }
 
     /// Other authenticated ids of the same person, never the primary.
     #[must_use]
     pub fn aliases(&self) -> &[SenderId] {
-        &self.0.aliases
+        self.ids.aliases()
     }
 
     /// How far the platform vouches for the ids.
     #[must_use]
     pub fn strength(&self) -> Strength {
-        self.0.strength
+        self.strength
     }
 
     /// The name the sender chose: for display, escaped; never for matching.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        self.0.name.as_deref()
+        self.name.as_deref()
     }
 
     /// The primary id, then the aliases.
     pub fn ids(&self) -> impl Iterator<Item = &SenderId> {
-        std::iter::once(&self.0.primary).chain(&self.0.aliases)
+        self.ids.iter()
+    }
+
+    pub(crate) fn known_by(&self) -> &SenderIds {
+        &self.ids
+    }
+}
+
+impl SenderIds {
+    pub(crate) fn primary(&self) -> &SenderId {
+        &self.primary
+    }
+
+    pub(crate) fn aliases(&self) -> &[SenderId] {
+        self.aliases.as_deref().unwrap_or_default()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &SenderId> {
+        std::iter::once(&self.primary).chain(self.aliases())
     }
 }
 

@@ -22,12 +22,18 @@ impl fmt::Display for Shortened<'_> {
     }
 }
 
-/// One decision. Refusals are quiet, and trouble is loud only where `is_loud`: a flood of strangers must not become a
+/// Someone is let in.
+#[inline]
+pub(crate) fn admitted(message: &InboundMessage, reason: Reason) {
+    tracing::debug!(account = %message.account, %reason, "admitted");
+}
+
+/// Any other decision. Refusals are quiet, and trouble is loud only where `is_loud`: a flood of strangers must not become a
 /// flood of lines.
 pub(crate) fn decided(message: &InboundMessage, decision: &Decision, is_loud: impl FnOnce() -> bool) {
     let (account, sender) = (&message.account, Shortened(message.sender.primary()));
     match decision {
-        Decision::Admit(_) => tracing::debug!(%account, reason = %decision.reason(), "admitted"),
+        Decision::Admit(permit) => admitted(message, permit.reason()),
         Decision::Challenge(challenge) => {
             let channel = account.channel();
             tracing::info!(

@@ -1,23 +1,31 @@
-//! One account in the gate: its policy, and the last snapshot of its state with the question whether it still holds.
+//! One account in the gate: what its decisions rest on, and the question whether that still holds.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::ArcSwap;
 
+use super::grant::{AccountNumber, Grant};
 use crate::allowlist::IdSet;
 use crate::clock::Clock;
-use crate::decision::Fault;
-use crate::message::AccountKey;
+use crate::decision::{Decision, Fault, Permit, Reason};
+use crate::message::{AccountKey, InboundMessage};
+use crate::observe;
 use crate::policy::{AccountPolicy, Freshness};
 use crate::store::{Loaded, Snapshot, Store};
 
 pub(super) struct Account {
     pub(super) key: AccountKey,
-    pub(super) policy: ArcSwap<Policy>,
-    held: ArcSwap<Held>,
+    pub(super) number: AccountNumber,
+    state: ArcSwap<State>,
+    /// Of the state; raised after that was replaced.
+    version: AtomicU64,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    /// Held while the state is replaced; readers never take it.
+    changing: Mutex<()>,
+    /// Whether the state is being read anew while the last one still serves.
+    is_renewing: AtomicBool,
     /// From when on trouble is told again, in the clock's ticks.
     tells_from: AtomicU64,
 }
@@ -25,14 +33,11 @@ pub(super) struct Account {
 /// How long trouble that was told is not told again, in the clock's ticks.
 const TOLD_FOR: u64 = 10_000;
 
-/// A policy, and its list ready to be looked up.
-pub(super) struct Policy {
-    pub(super) given: AccountPolicy,
-    pub(super) listed: IdSet,
-}
-
-/// A snapshot, and from when on it holds: one value behind one pointer, so that no reader sees parts of two.
-pub(super) struct Held {
+/// What decisions rest on: one value behind one pointer, so that no reader sees parts of two.
+pub(super) struct State {
+    pub(super) of: AccountNumber,
+    pub(super) version: u64,
+    pub(super) policy: Arc<Policy>,
     pub(super) snapshot: Arc<Snapshot>,
     /// The store's revision, from before the snapshot was read.
     revision: Option<u64>,
@@ -40,10 +45,16 @@ pub(super) struct Held {
     checked_at: AtomicU64,
 }
 
+/// A policy, and its list ready to be looked up.
+pub(super) struct Policy {
+    pub(super) given: AccountPolicy,
+    pub(super) listed: IdSet,
+}
+
 impl Policy {
-    pub(super) fn new(given: AccountPolicy) -> Self {
+    fn new(given: AccountPolicy) -> Arc<Self> {
         let listed = given.allow_from().iter().collect();
-        Self { given, listed }
+        Arc::new(Self { given, listed })
     }
 }
 
@@ -53,60 +64,133 @@ impl Account {
         policy: AccountPolicy,
         store: &Arc<dyn Store>,
         clock: &Arc<dyn Clock>,
-    ) -> Self {
+    ) -> Arc<Self> {
         let (store, clock) = (Arc::clone(store), Arc::clone(clock));
         let nothing = Snapshot::unavailable(&Fault::unreadable("the state was not read yet"));
-        let held = Held { snapshot: Arc::new(nothing), revision: None, checked_at: 0.into() };
-        Self {
-            key,
-            policy: ArcSwap::from_pointee(Policy::new(policy)),
-            held: ArcSwap::from_pointee(held),
-            store,
-            clock,
-            tells_from: 0.into(),
+        let state = State {
+            of: AccountNumber::new(),
+            version: 0,
+            policy: Policy::new(policy),
+            snapshot: Arc::new(nothing),
+            revision: None,
+            checked_at: 0.into(),
+        };
+        let (number, state) = (state.of, ArcSwap::from_pointee(state));
+        let (version, changing, is_renewing, tells_from) = Default::default();
+        let account =
+            Arc::new(Self { key, number, state, version, store, clock, changing, is_renewing, tells_from });
+        number.note(&account);
+        account
+    }
+
+    /// The last state; whether it still holds, [`Account::holds`] tells.
+    pub(super) fn state(&self) -> Arc<State> {
+        self.state.load_full()
+    }
+
+    #[inline]
+    pub(super) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Whether a state is as fresh as its policy asks.
+    // INVARIANT I1: the revision is asked after the message arrived, and the snapshot is at least as new as it; with
+    // bounded freshness, it was asked no longer ago than the bound.
+    pub(super) fn holds(self: &Arc<Self>, state: &State) -> bool {
+        let Freshness::Bounded(bound) = state.policy.given.limits().freshness else {
+            return self.is_current(state);
+        };
+        if state.revision.is_none() {
+            return false;
         }
+        let ticks = self.clock.ticks();
+        let age = u128::from(ticks.saturating_sub(state.checked_at.load(Ordering::Relaxed)));
+        // Looked at again while there is time left, so that nobody waits for what is read anew.
+        if age < bound.as_millis() / 2 {
+            return true;
+        }
+        if self.is_current(state) {
+            state.checked_at.fetch_max(ticks, Ordering::Relaxed);
+            return true;
+        }
+        self.renew();
+        age < bound.as_millis()
+    }
+
+    /// Whether nothing changed since a state was read.
+    // INVARIANT I9: whatever any process changed is in the store's revision before that process is done.
+    fn is_current(&self, state: &State) -> bool {
+        state.revision.is_some() && self.store.revision(&self.key) == state.revision
+    }
+
+    /// Begins to read the state anew beside the decisions that the last one still serves.
+    fn renew(self: &Arc<Self>) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        if !self.is_renewing.swap(true, Ordering::AcqRel) {
+            let renewal = Renewal(Arc::clone(self));
+            runtime.spawn(async move { drop(renewal.0.load().await) });
+        }
+    }
+
+    /// Reads the snapshot anew, and keeps it.
+    pub(super) async fn load(&self) -> Arc<State> {
+        let ticks = self.clock.ticks();
+        let Loaded { revision, snapshot } = self.store.load(&self.key).await;
+        self.replace(|last| State {
+            policy: Arc::clone(&last.policy),
+            snapshot,
+            revision,
+            checked_at: ticks.into(),
+            ..*last
+        })
+    }
+
+    /// Puts a policy in force, from the next message on.
+    pub(super) fn set_policy(&self, policy: AccountPolicy) {
+        self.replace(|last| State {
+            policy: Policy::new(policy),
+            snapshot: Arc::clone(&last.snapshot),
+            checked_at: last.checked_at.load(Ordering::Relaxed).into(),
+            ..*last
+        });
+    }
+
+    fn replace(&self, with: impl FnOnce(&State) -> State) -> Arc<State> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = self.state.load();
+        let state = Arc::new(State { version: last.version + 1, ..with(&last) });
+        self.state.store(Arc::clone(&state));
+        self.version.store(state.version, Ordering::Release);
+        state
+    }
+
+    /// Lets a message in.
+    #[inline]
+    pub(super) fn let_in(&self, message: &InboundMessage, reason: Reason) -> Decision {
+        observe::admitted(message, reason);
+        Decision::Admit(Permit::new(Grant::new(self.number, message.sender.known_by(), reason)))
+    }
+
+    /// The decision, which the operator can read in the log.
+    pub(super) fn told(&self, message: &InboundMessage, decision: Decision) -> Decision {
+        observe::decided(message, &decision, || self.may_tell(self.clock.ticks()));
+        decision
     }
 
     /// Whether the operator is to be told of trouble now.
     // INVARIANT I11: a flood of strangers before a damaged file does not become a flood of lines.
-    pub(super) fn may_tell(&self, ticks: u64) -> bool {
+    fn may_tell(&self, ticks: u64) -> bool {
         let next = |from| (ticks >= from).then_some(ticks.saturating_add(TOLD_FOR));
         self.tells_from.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
     }
+}
 
-    /// The last snapshot, if it is as fresh as the policy asks.
-    // INVARIANT I1: the revision is asked after the message arrived, and the snapshot is at least as new as it; with
-    // bounded freshness, it was asked no longer ago than the bound.
-    pub(super) fn fresh(&self, policy: &Policy) -> Option<Guard<Arc<Held>>> {
-        let Freshness::Bounded(bound) = policy.given.limits().freshness else {
-            return self.current();
-        };
-        let ticks = self.clock.ticks();
-        let held = self.held.load();
-        let age = ticks.saturating_sub(held.checked_at.load(Ordering::Relaxed));
-        if held.revision.is_some() && u128::from(age) < bound.as_millis() {
-            return Some(held);
-        }
-        let current = self.current()?;
-        current.checked_at.fetch_max(ticks, Ordering::Relaxed);
-        Some(current)
-    }
+/// The one reading that is under way beside decisions, until it ends however it ends.
+struct Renewal(Arc<Account>);
 
-    /// The last snapshot, if nothing changed since it was read.
-    // INVARIANT I9: whatever any process changed is in the store's revision before that process is done.
-    fn current(&self) -> Option<Guard<Arc<Held>>> {
-        let revision = self.store.revision(&self.key)?;
-        let held = self.held.load();
-        (held.revision == Some(revision)).then_some(held)
-    }
-
-    /// Reads the state anew, and keeps it.
-    pub(super) async fn load(&self) -> Arc<Snapshot> {
-        let ticks = self.clock.ticks();
-        let Loaded { revision, snapshot } = self.store.load(&self.key).await;
-        let held = Held { snapshot: Arc::clone(&snapshot), revision, checked_at: ticks.into() };
-        self.held.store(Arc::new(held));
-        snapshot
+impl Drop for Renewal {
+    fn drop(&mut self) {
+        self.0.is_renewing.store(false, Ordering::Release);
     }
 }
 

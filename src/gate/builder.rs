@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use arc_swap::ArcSwap;
 
 use super::account::Account;
+use super::registry::Accounts;
 use super::{DmGate, Shared};
 use crate::clock::{Clock, World};
 use crate::message::AccountKey;
@@ -80,11 +81,10 @@ impl DmGateBuilder {
     pub fn build(self) -> DmGate {
         let Self { store, world, reply, fallback, policies } = self;
         let store = store.unwrap_or_else(|| Arc::new(MemoryStore::new(world.clone())));
-        let open = |(key, policy): (AccountKey, AccountPolicy)| {
-            let account = Account::new(key.clone(), policy, &store, &world.clock);
-            (key, Arc::new(account))
-        };
-        let accounts = ArcSwap::from_pointee(policies.into_iter().map(open).collect());
+        let accounts = Accounts::new();
+        for (key, policy) in policies {
+            accounts.add(Account::new(key, policy, &store, &world.clock));
+        }
         let (reply, fallback) = (ArcSwap::from_pointee(reply), ArcSwap::from_pointee(fallback));
         DmGate(Arc::new(Shared { world, store, reply, fallback, accounts, changing: Mutex::new(()) }))
     }

@@ -6,7 +6,6 @@ use super::account::Account;
 use super::{DmGate, Verdict, ignore, refuse_envelope};
 use crate::decision::{Decision, Fault};
 use crate::message::InboundMessage;
-use crate::observe;
 use crate::pairing::Handover;
 
 /// The gate of one account: an adapter that serves one holds it and saves the look-up.
@@ -23,7 +22,7 @@ impl AccountHandle {
     /// As [`DmGate::admit`].
     pub async fn admit(&self, message: &InboundMessage) -> Decision {
         if message.account == self.account.key {
-            self.decide(message, Handover::Caller).await
+            self.gate.decide(&self.account, message, Handover::Caller).await
         } else {
             self.gate.admit(message).await
         }
@@ -40,45 +39,54 @@ impl AccountHandle {
 
     /// As [`AccountHandle::admit`] for this account's messages; a code is put into the store's outbox with the request.
     pub(crate) async fn admit_for_outbox(&self, message: &InboundMessage) -> Decision {
-        self.decide(message, Handover::Outbox).await
+        self.gate.decide(&self.account, message, Handover::Outbox).await
     }
+}
 
-    pub(super) async fn decide(&self, message: &InboundMessage, handover: Handover) -> Decision {
-        let decision = match self.gate.decide_now(&self.account, message) {
+impl DmGate {
+    pub(super) async fn decide(
+        &self,
+        account: &Arc<Account>,
+        message: &InboundMessage,
+        handover: Handover,
+    ) -> Decision {
+        match self.decide_now(account, message) {
             Some(decision) => decision,
-            None => self.decide_slowly(message, handover).await,
-        };
-        let is_loud = || self.account.may_tell(self.gate.0.world.clock.ticks());
-        observe::decided(message, &decision, is_loud);
-        decision
+            None => self.decide_slowly(account, message, handover).await,
+        }
     }
 
     /// Reads what changed, and does the transactions. Each round rests on a state that existed after the message came;
     /// another is needed only when someone changed it meanwhile.
-    async fn decide_slowly(&self, message: &InboundMessage, handover: Handover) -> Decision {
-        let (gate, account) = (&self.gate, &self.account);
+    async fn decide_slowly(
+        &self,
+        account: &Account,
+        message: &InboundMessage,
+        handover: Handover,
+    ) -> Decision {
         for _ in 0..ROUNDS {
-            let snapshot = account.load().await;
-            let policy = account.policy.load_full();
-            // It may be another one than at the first look.
-            if let Some(reason) = refuse_envelope(message, &policy) {
-                return ignore(reason);
+            let state = account.load().await;
+            // The policy may be another one than at the first look.
+            if let Some(reason) = refuse_envelope(message, &state.policy) {
+                return account.told(message, ignore(reason));
             }
-            let verdict = gate.weigh(account, message, &policy, &snapshot);
-            let outcome = match verdict {
-                Verdict::Decided(decision) => return decision,
+            let outcome = match self.weigh(&account.key, message, &state) {
+                Verdict::Admit(reason) => return account.let_in(message, reason),
+                Verdict::Ignore(reason) => return account.told(message, ignore(reason)),
+                Verdict::Unavailable(fault) => return account.told(message, Decision::Unavailable(fault)),
                 Verdict::Bind(alias) => {
                     let primary = message.sender.primary();
-                    gate.0.store.bind(&account.key, &alias, primary).await.map(|_| None)
+                    self.0.store.bind(&account.key, alias, primary).await.map(|_| None)
                 }
-                Verdict::Knock => gate.knock(account, message, handover).await,
+                Verdict::Knock => self.knock(account, message, handover).await,
             };
             match outcome {
-                Ok(Some(decision)) => return decision,
+                Ok(Some(decision)) => return account.told(message, decision),
                 Ok(None) => {}
-                Err(error) => return Decision::Unavailable(error.into()),
+                Err(error) => return account.told(message, Decision::Unavailable(error.into())),
             }
         }
-        Decision::Unavailable(Fault::locked("the state changed again and again while it was read; try again"))
+        let fault = Fault::locked("the state changed again and again while it was read; try again");
+        account.told(message, Decision::Unavailable(fault))
     }
 }

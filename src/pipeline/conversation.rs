@@ -120,9 +120,9 @@ async fn send_answer(
     route: &ReplyRoute,
     texts: &[String],
 ) {
-    let account = permit.account();
-    let limit = line.adapter.meta().text_limit;
-    for body in texts.iter().flat_map(|text| split(text, limit)) {
+    let meta = line.adapter.meta();
+    let account = &meta.account;
+    for body in texts.iter().flat_map(|text| split(text, meta.text_limit)) {
         // The message's own id would not do: some have none, and some platforms count anew in each conversation.
         let number = pipeline.0.conversations.begun.fetch_add(1, Ordering::Relaxed);
         let idempotency_key = format!("{:x}-{number:x}", pipeline.0.since.as_millis());

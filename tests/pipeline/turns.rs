@@ -29,7 +29,7 @@ async fn i1_nothing_reaches_the_agent_before_the_approval() {
     works.silence().await;
     running.inbox.deliver(message("42", "hello")).await;
     let work = works.next().await;
-    assert_eq!((work.text(), work.turn.permit().sender().primary().as_str()), ("hello", "42"));
+    assert_eq!((work.text(), work.turn.permit().sender().as_str()), ("hello", "42"));
     work.answer("welcome");
     let answer = sends.next().await;
     assert_eq!((answer.to.as_str(), answer.text.kind), ("42", TextKind::Reply));
@@ -296,7 +296,7 @@ async fn i1_what_came_with_a_message_is_fetched_with_its_permit_only() {
         reference: "file-1".into(),
     };
     let (mut adapter, mut sends) = adapter(vec![]);
-    let of_42 = |permit: &dmgate::Permit| permit.sender().primary().as_str() == "42";
+    let of_42 = |permit: &dmgate::Permit| permit.sender().as_str() == "42";
     adapter
         .expect_fetch()
         .with(predicate::function(of_42), predicate::eq(photo.clone()), predicate::eq(1_000))
