@@ -6,32 +6,36 @@
 //! *after*: no even revision that was handed out before, while the queue was empty for a moment, can cover it.
 
 use std::collections::HashMap;
+use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use arc_swap::{ArcSwapOption, Guard};
+use arc_swap::ArcSwapOption;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::disk::{Dir, DirError};
-use super::watch::{Changes, Peek, Watch, WatchError};
+use super::watch::{Changes, Lane, Peek, Watch, WatchError};
 
-/// The opened directory, and the watch on it where there can be one.
+/// The opened directory.
 pub(super) struct Place {
     /// The directory of the channels' files.
     pub(super) credentials: Dir,
-    watch: Result<Watch, WatchError>,
+    /// Whether it is watched; why not.
+    watched: Result<(), WatchError>,
 }
 
 /// Where the files are now, and what changed in them.
 pub(super) struct Freshness {
     path: PathBuf,
     /// Whether changes are watched for.
-    watched: bool,
-    place: ArcSwapOption<Place>,
+    watches: bool,
+    /// From when on there was a directory to watch, and a queue to be had.
+    watch: OnceLock<Watch>,
     /// Odd while changes are noted.
     revision: AtomicU64,
+    place: ArcSwapOption<Place>,
     changes: Mutex<ChangeLog>,
 }
 
@@ -55,26 +59,32 @@ pub(super) enum Since {
 }
 
 impl Freshness {
-    pub(super) fn new(path: PathBuf, watched: bool) -> Self {
-        let (place, revision, changes) = Default::default();
-        Self { path, watched, place, revision, changes }
+    pub(super) fn new(path: PathBuf, watches: bool) -> Self {
+        let (watch, revision, place, changes) = Default::default();
+        Self { path, watches, watch, revision, place, changes }
     }
 
     /// The revision, if the watch can tell it. Allocates nothing and takes no lock while nothing happens.
-    // INVARIANT I1: a change that returned to its writer is in the queue or already counted.
+    #[inline]
     pub(super) fn revision(&self) -> Option<u64> {
+        self.revision_in(Lane::of_this_thread())
+    }
+
+    // INVARIANT I1: a change that returned to its writer is in the queue or already counted.
+    fn revision_in(&self, lane: Lane) -> Option<u64> {
+        let watch = self.watch.get()?;
         for _ in 0..LOOKS {
-            let place = self.place.load();
-            let watch = place.as_ref()?.watch.as_ref().ok()?;
             // The queue first, the revision second.
-            if watch.peek() == Peek::Quiet {
-                let revision = self.revision.load(Ordering::SeqCst);
-                if revision.is_multiple_of(2) {
-                    return Some(revision);
+            match watch.peek(lane) {
+                Peek::Quiet => {
+                    let revision = self.revision.load(Ordering::SeqCst);
+                    if revision.is_multiple_of(2) {
+                        return Some(revision);
+                    }
+                    drop(self.log());
                 }
-                drop(self.log());
-            } else {
-                drop(self.take(&place));
+                Peek::Pending => drop(self.take(lane)),
+                Peek::Lost => return None,
             }
         }
         None
@@ -82,12 +92,12 @@ impl Freshness {
 
     /// The directory as it is now, opened again if it was replaced.
     pub(super) fn place(&self) -> Result<Arc<Place>, DirError> {
-        let place = self.place.load_full();
-        if let Some(place) = &place {
+        if let Some(place) = self.place.load_full() {
             // What was mounted over the path is not reported by any watch; and there may be no watch at all.
-            let holds = place.watch.as_ref().map_or(true, |watch| watch.peek() != Peek::Lost);
+            let is_lost = |watch: &Watch| watch.peek(Lane::of_this_thread()) == Peek::Lost;
+            let holds = place.watched.is_err() || !self.watch.get().is_none_or(is_lost);
             if holds && place.credentials.still_at_path() {
-                return Ok(Arc::clone(place));
+                return Ok(place);
             }
         }
         let mut log = self.log();
@@ -99,33 +109,32 @@ impl Freshness {
 
     /// When the file changed last.
     pub(super) fn changed_at(&self, name: &str) -> Since {
-        let place = self.place.load();
-        let Some(Ok(watch)) = place.as_ref().map(|place| place.watch.as_ref()) else { return Since::Unknown };
-        let log = if watch.peek() == Peek::Quiet { self.log() } else { self.take(&place) };
+        if self.place.load().as_ref().is_none_or(|place| place.watched.is_err()) {
+            return Since::Unknown;
+        }
+        let log = self.take(Lane::of_this_thread());
         Since::Revision(log.files.get(name).copied().unwrap_or(0).max(log.everything))
     }
 
     /// Why there is no watch, if there is none.
     pub(super) fn fall_back(&self) -> Option<String> {
         let place = self.place.load_full()?;
-        place.watch.as_ref().err().map(ToString::to_string)
+        place.watched.as_ref().err().map(ToString::to_string)
     }
 
     /// Waits until the revision is another than `since`.
     pub(super) async fn changed(&self, since: Option<u64>) {
-        let Some(since) = since else { return look_again().await };
-        let queue = match self.place.load_full().as_deref() {
-            Some(Place { watch: Ok(watch), .. }) => std::os::fd::AsFd::as_fd(watch).try_clone_to_owned(),
-            _ => return look_again().await,
-        };
+        let (Some(since), Some(watch)) = (since, self.watch.get()) else { return look_again().await };
         #[expect(
             deprecated,
             reason = "sound here: the descriptor is owned, and closed only after it was taken off"
         )]
         let listen = |queue| AsyncFd::with_interest(queue, Interest::READABLE);
-        let Ok(queue) = queue.and_then(listen) else { return look_again().await };
-        // Listening first, looking second: what happened before is counted, what happens after is heard.
-        while self.revision() == Some(since) {
+        let queue = watch.as_fd().try_clone_to_owned().and_then(listen);
+        let Ok(queue) = queue else { return look_again().await };
+        // Listening first, looking second: what happened before is counted, what happens after is heard. Both in one
+        // lane: in another, it might not be seen yet when it is heard.
+        while self.revision_in(Lane::FIRST) == Some(since) {
             match queue.readable().await {
                 Ok(mut ready) => ready.clear_ready(),
                 Err(_) => return,
@@ -134,12 +143,11 @@ impl Freshness {
     }
 
     /// Takes what happened and notes it.
-    fn take(&self, place: &Guard<Option<Arc<Place>>>) -> MutexGuard<'_, ChangeLog> {
+    fn take(&self, lane: Lane) -> MutexGuard<'_, ChangeLog> {
         let mut log = self.log();
-        let Some(Ok(watch)) = place.as_ref().map(|place| place.watch.as_ref()) else { return log };
-        if watch.peek() == Peek::Quiet {
+        let Some(watch) = self.watch.get().filter(|watch| watch.peek(lane) == Peek::Pending) else {
             return log;
-        }
+        };
         let revision = self.begin(&log);
         match watch.drain() {
             Changes::Names(names) => log.files.extend(names.into_iter().map(|name| (name, revision))),
@@ -156,11 +164,11 @@ impl Freshness {
         log.files.clear();
         match Dir::open(&self.path) {
             Ok(credentials) => {
-                let watch = if self.watched { Watch::new(&credentials) } else { Err(WatchError::NotWanted) };
-                if let (Err(error), true) = (&watch, self.watched) {
+                let watched = self.watch(&credentials);
+                if let (Err(error), true) = (&watched, self.watches) {
                     tracing::warn!("{error}");
                 }
-                let place = Arc::new(Place { credentials, watch });
+                let place = Arc::new(Place { credentials, watched });
                 self.place.store(Some(Arc::clone(&place)));
                 Ok(place)
             }
@@ -169,6 +177,20 @@ impl Freshness {
                 Err(error)
             }
         }
+    }
+
+    fn watch(&self, dir: &Dir) -> Result<(), WatchError> {
+        if !self.watches {
+            return Err(WatchError::NotWanted);
+        }
+        let watch = match self.watch.get() {
+            Some(watch) => watch,
+            None => {
+                let opened = Watch::open()?;
+                self.watch.get_or_init(|| opened)
+            }
+        };
+        watch.aim(dir)
     }
 
     /// Begins to note changes; says which revision they get.

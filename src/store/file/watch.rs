@@ -11,7 +11,8 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::inotify::{self, CreateFlags, Event, ReadFlags, WatchFlags};
 use rustix::io::Errno;
@@ -62,14 +63,32 @@ const LOCAL: [u64; 13] = [
 /// How many events are taken before the caller gets to act on them.
 const MAX_EVENTS: usize = 65_536;
 
-/// A watch on one directory and on everything above it.
+/// A watch on one directory and on everything above it, for as long as the store is open; [`Watch::aim`] says on which.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    inotify: OwnedFd,
+    /// A queue for each lane: threads that look at one and the same would wait for each other in the kernel.
+    first: OwnedFd,
+    more: Box<[OwnedFd]>,
+    /// What is watched through each; locked by whoever takes events or aims anew.
+    marks: Mutex<Vec<Marks>>,
+    is_over: AtomicBool,
+}
+
+/// The queue that a thread looks at. What happens is in all of them before the call that did it returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lane(usize);
+
+/// As many threads can run at once; but a user has 128 queues by default, and each event goes into all of a watch's.
+static LANES: LazyLock<usize> =
+    LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from).min(4));
+
+/// What one queue watches.
+#[derive(Debug, Default)]
+struct Marks {
     contents: i32,
     /// Names that lead to the directory, and the watches on what holds them.
     names: Vec<(i32, Box<OsStr>)>,
-    is_over: AtomicBool,
+    all: Vec<i32>,
 }
 
 /// Whether anything happened.
@@ -131,9 +150,55 @@ pub(crate) enum WatchError {
     },
 }
 
+impl Lane {
+    /// The one that is waited on.
+    pub(crate) const FIRST: Self = Self(0);
+
+    /// The lane of this thread: each new thread gets the next.
+    #[inline]
+    pub(crate) fn of_this_thread() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        thread_local!(static LANE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % *LANES);
+        Self(LANE.with(|lane| *lane))
+    }
+}
+
 impl Watch {
-    /// Begins to watch `dir`. Read its files after this, not before.
-    pub(crate) fn new(dir: &Dir) -> Result<Self, WatchError> {
+    /// A watch on nothing yet.
+    pub(crate) fn open() -> Result<Self, WatchError> {
+        let open = || inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC);
+        let first = open().map_err(|errno| match errno {
+            Errno::MFILE => WatchError::Limit { limit: "fs.inotify.max_user_instances (or ulimit -n)" },
+            errno => io(Path::new("inotify"), errno),
+        })?;
+        // The first will do: more only make it faster.
+        let more = (1..*LANES).map_while(|_| open().ok()).collect();
+        Ok(Self { first, more, marks: Mutex::default(), is_over: true.into() })
+    }
+
+    /// Watches `dir` from now on, and nothing else. Read its files after this, not before.
+    pub(crate) fn aim(&self, dir: &Dir) -> Result<(), WatchError> {
+        let mut marks = self.marks();
+        self.is_over.store(true, Ordering::Release);
+        self.forget(&mut marks);
+        let aimed = self.mark(dir, &mut marks);
+        match aimed {
+            Ok(()) => self.is_over.store(false, Ordering::Release),
+            Err(_) => self.forget(&mut marks),
+        }
+        aimed
+    }
+
+    fn forget(&self, marks: &mut Vec<Marks>) {
+        for (lane, marks) in self.lanes().zip(marks.drain(..)) {
+            for wd in marks.all {
+                // What is not there any more is not watched any more.
+                let _ = inotify::remove_watch(lane, wd);
+            }
+        }
+    }
+
+    fn mark(&self, dir: &Dir, marks: &mut Vec<Marks>) -> Result<(), WatchError> {
         let path = dir.path();
         let kind = file_system(dir).map_err(|errno| io(path, errno))?;
         if !LOCAL.contains(&kind) {
@@ -141,44 +206,42 @@ impl Watch {
         }
         let real =
             std::fs::canonicalize(path).map_err(|source| WatchError::Io { path: path.to_owned(), source })?;
-        let flags = CreateFlags::NONBLOCK | CreateFlags::CLOEXEC;
-        let inotify = inotify::init(flags).map_err(|errno| match errno {
-            Errno::MFILE => WatchError::Limit { limit: "fs.inotify.max_user_instances (or ulimit -n)" },
-            errno => io(path, errno),
-        })?;
-        // Added to what is watched there already: one directory may be above the other, and hold a link as well.
-        let add = |path: &Path, mask: WatchFlags| {
-            inotify::add_watch(&inotify, path, mask | WatchFlags::MASK_ADD).map_err(|errno| match errno {
-                Errno::NOSPC => WatchError::Limit { limit: "fs.inotify.max_user_watches" },
-                errno => io(path, errno),
-            })
-        };
         let mut led_by = links(path).map_err(|source| WatchError::Io { path: path.to_owned(), source })?;
         led_by.extend(real.parent().zip(real.file_name()).map(|(above, name)| (above.into(), name.into())));
-        let mut names: Vec<(i32, Box<OsStr>)> = Vec::new();
-        for (above, name) in led_by {
-            // The root itself can be neither moved nor removed.
-            for level in above.ancestors().filter(|level| level.parent().is_some()) {
-                add(level, ITSELF)?;
+        for lane in self.lanes() {
+            marks.push(Marks::default());
+            let Some(marks) = marks.last_mut() else { continue };
+            marks.contents = marks.add(lane, &real, CONTENTS | ITSELF)?;
+            for (above, name) in &led_by {
+                // The root itself can be neither moved nor removed.
+                for level in above.ancestors().filter(|level| level.parent().is_some()) {
+                    marks.add(lane, level, ITSELF)?;
+                }
+                let wd = marks.add(lane, above, NAME_ABOVE | WatchFlags::ONLYDIR)?;
+                marks.names.push((wd, name.as_os_str().into()));
             }
-            names.push((add(&above, NAME_ABOVE | WatchFlags::ONLYDIR)?, name.into()));
         }
-        let contents = add(&real, CONTENTS | ITSELF)?;
         // What was replaced before its watch existed was not reported.
         let leads_here = std::fs::canonicalize(path).is_ok_and(|now| now == real);
-        if !leads_here || !dir.still_at_path() {
-            return Err(WatchError::Moved { path: path.to_owned() });
+        if leads_here && dir.still_at_path() {
+            Ok(())
+        } else {
+            Err(WatchError::Moved { path: path.to_owned() })
         }
-        Ok(Self { inotify, contents, names, is_over: AtomicBool::new(false) })
     }
 
     /// Whether anything happened; consumes nothing and allocates nothing. After a change that has returned to its
     /// caller, in whatever process, this is never [`Quiet`](Peek::Quiet) until the change was drained.
-    pub(crate) fn peek(&self) -> Peek {
+    #[inline]
+    pub(crate) fn peek(&self, lane: Lane) -> Peek {
         if self.is_over.load(Ordering::Acquire) {
             return Peek::Lost;
         }
-        match rustix::io::ioctl_fionread(&self.inotify) {
+        let queue = match lane {
+            Lane::FIRST => &self.first,
+            Lane(number) => self.more.get(number - 1).unwrap_or(&self.first),
+        };
+        match rustix::io::ioctl_fionread(queue) {
             Ok(0) => Peek::Quiet,
             Ok(_) => Peek::Pending,
             Err(_) => Peek::Lost,
@@ -187,25 +250,27 @@ impl Watch {
 
     /// Takes everything that happened so far. Only one thread may do this at a time, and has to act on it.
     pub(crate) fn drain(&self) -> Changes {
-        let mut names = BTreeSet::new();
-        let mut is_overflown = false;
-        let mut buffer = [MaybeUninit::uninit(); 4096];
-        let mut events = inotify::Reader::new(&self.inotify, &mut buffer);
-        let mut count = 0_usize;
-        // Stopped only between two reads: an event in the buffer is gone from the queue.
-        while count < MAX_EVENTS || !events.is_buffer_empty() {
-            count = count.saturating_add(1);
-            match events.next() {
-                Ok(event) if event.events().contains(ReadFlags::QUEUE_OVERFLOW) => is_overflown = true,
-                Ok(event) if self.is_replaced(&event) => self.is_over.store(true, Ordering::Release),
-                Ok(event) if event.wd() == self.contents => {
-                    names.extend(event.file_name().and_then(|name| name.to_str().ok()).and_then(of_interest));
-                }
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(Errno::WOULDBLOCK) => break,
-                Err(_) => {
-                    self.is_over.store(true, Ordering::Release);
-                    break;
+        let (mut names, mut is_overflown) = (BTreeSet::new(), false);
+        for (lane, marks) in self.lanes().zip(&*self.marks()) {
+            let mut buffer = [MaybeUninit::uninit(); 4096];
+            let mut events = inotify::Reader::new(lane, &mut buffer);
+            let mut count = 0_usize;
+            // Stopped only between two reads: an event in the buffer is gone from the queue.
+            while count < MAX_EVENTS || !events.is_buffer_empty() {
+                count = count.saturating_add(1);
+                match events.next() {
+                    Ok(event) if event.events().contains(ReadFlags::QUEUE_OVERFLOW) => is_overflown = true,
+                    Ok(event) if marks.is_replaced(&event) => self.is_over.store(true, Ordering::Release),
+                    Ok(event) if event.wd() == marks.contents => {
+                        let name = event.file_name().and_then(|name| name.to_str().ok());
+                        names.extend(name.and_then(of_interest));
+                    }
+                    Ok(_) | Err(Errno::INTR) => {}
+                    Err(Errno::WOULDBLOCK) => break,
+                    Err(_) => {
+                        self.is_over.store(true, Ordering::Release);
+                        break;
+                    }
                 }
             }
         }
@@ -218,6 +283,27 @@ impl Watch {
         }
     }
 
+    fn lanes(&self) -> impl Iterator<Item = &OwnedFd> {
+        std::iter::once(&self.first).chain(&self.more)
+    }
+
+    fn marks(&self) -> MutexGuard<'_, Vec<Marks>> {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Marks {
+    /// Adds to what is watched there already: one directory may be above the other, and hold a link as well.
+    fn add(&mut self, lane: &OwnedFd, path: &Path, mask: WatchFlags) -> Result<i32, WatchError> {
+        let wd =
+            inotify::add_watch(lane, path, mask | WatchFlags::MASK_ADD).map_err(|errno| match errno {
+                Errno::NOSPC => WatchError::Limit { limit: "fs.inotify.max_user_watches" },
+                errno => io(path, errno),
+            })?;
+        self.all.push(wd);
+        Ok(wd)
+    }
+
     fn is_replaced(&self, event: &Event<'_>) -> bool {
         const GONE: ReadFlags = ReadFlags::DELETE_SELF
             .union(ReadFlags::MOVE_SELF)
@@ -226,15 +312,17 @@ impl Watch {
         let is_a_name =
             |named: &OsStr| self.names.iter().any(|(wd, name)| event.wd() == *wd && named == &**name);
         let named = event.file_name().map(|named| OsStr::from_bytes(named.to_bytes()));
+        // What was watched before tells of its own end; that is none of ours.
+        let is_gone = event.events().intersects(GONE) && self.all.contains(&event.wd());
         // The directory itself may hold a link that leads to it; what happens to files there is no loss of the name.
-        event.events().intersects(GONE) || named.is_some_and(is_a_name)
+        is_gone || named.is_some_and(is_a_name)
     }
 }
 
 /// To wait on until something happens. Whoever waits must not read from it: that is for [`Watch::drain`] alone.
 impl AsFd for Watch {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.inotify.as_fd()
+        self.first.as_fd()
     }
 }
 

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use super::super::disk::FileError;
-use super::{Changes, Dir, Peek, Watch, WatchError};
+use super::{Changes, Dir, Lane, Peek, Watch, WatchError};
 
 struct Scene {
     temp: tempfile::TempDir,
@@ -12,10 +12,16 @@ struct Scene {
     watch: Watch,
 }
 
+fn watch(dir: &Dir) -> Result<Watch, WatchError> {
+    let watch = Watch::open()?;
+    watch.aim(dir)?;
+    Ok(watch)
+}
+
 fn scene() -> Scene {
     let temp = tempfile::tempdir().unwrap();
     let dir = Dir::create_and_open(&temp.path().join("state/home/credentials")).unwrap();
-    let watch = Watch::new(&dir).unwrap();
+    let watch = watch(&dir).unwrap();
     Scene { temp, dir, watch }
 }
 
@@ -40,9 +46,9 @@ fn a_replaced_file_is_seen_as_soon_as_the_rename_returned() {
     for _ in 0..2_000 {
         File::create(&from).unwrap();
         scene.watch.drain();
-        assert_eq!(scene.watch.peek(), Peek::Quiet);
+        assert_eq!(scene.watch.peek(Lane::FIRST), Peek::Quiet);
         rustix::fs::rename(&from, &to).unwrap();
-        assert_eq!(scene.watch.peek(), Peek::Pending);
+        assert_eq!(scene.watch.peek(Lane::FIRST), Peek::Pending);
         assert_eq!(scene.watch.drain(), names(&["a.json"]));
     }
     scene.replace("b.json", b"x");
@@ -53,11 +59,39 @@ fn a_replaced_file_is_seen_as_soon_as_the_rename_returned() {
 }
 
 #[test]
+fn i1_every_lane_sees_what_happened_until_it_is_taken() {
+    let scene = scene();
+    let lanes: Vec<Lane> = (0..5).map(Lane).collect();
+    for _ in 0..100 {
+        assert!(lanes.iter().all(|lane| scene.watch.peek(*lane) == Peek::Quiet));
+        scene.replace("a.json", b"x");
+        assert!(lanes.iter().all(|lane| scene.watch.peek(*lane) == Peek::Pending));
+        assert_eq!(scene.watch.drain(), names(&["a.json"]));
+    }
+}
+
+#[test]
+fn i9_a_watch_that_is_aimed_anew_sees_the_new_directory_and_not_the_old_one() {
+    let scene = scene();
+    let other = Dir::create_and_open(&scene.at("state/other")).unwrap();
+    scene.replace("a.json", b"x");
+    scene.watch.aim(&other).unwrap();
+    scene.watch.drain();
+    scene.replace("a.json", b"y");
+    fs::remove_dir_all(scene.at("state/home")).unwrap();
+    assert_eq!(scene.watch.peek(Lane::FIRST), Peek::Quiet);
+    other.replace("b.json", b"x", || Ok::<_, FileError>(())).unwrap();
+    assert_eq!(scene.watch.drain(), names(&["b.json"]));
+    assert!(scene.watch.aim(&scene.dir).is_err());
+    assert_eq!(scene.watch.peek(Lane::FIRST), Peek::Lost, "what could not be aimed sees nothing");
+}
+
+#[test]
 fn every_other_way_to_change_a_file_is_seen() {
     let scene = scene();
     let path = scene.dir.path().join("a.json");
     let check = |what: &str| {
-        assert_eq!(scene.watch.peek(), Peek::Pending, "{what}");
+        assert_eq!(scene.watch.peek(Lane::FIRST), Peek::Pending, "{what}");
         assert_eq!(scene.watch.drain(), names(&["a.json"]), "{what}");
     };
     let mut file = File::create(&path).unwrap();
@@ -88,11 +122,11 @@ fn reading_and_what_happens_to_locks_and_temporary_files_is_no_change() {
     scene.dir.read("a.json").unwrap();
     scene.dir.inspect("a.json").unwrap();
     scene.dir.list().unwrap();
-    assert_eq!(scene.watch.peek(), Peek::Quiet);
+    assert_eq!(scene.watch.peek(Lane::FIRST), Peek::Quiet);
     for name in ["a.json.lock", "a.json.0123.tmp"] {
         File::create(scene.dir.path().join(name)).unwrap();
     }
-    assert_eq!(scene.watch.peek(), Peek::Pending);
+    assert_eq!(scene.watch.peek(Lane::FIRST), Peek::Pending);
     assert_eq!(scene.watch.drain(), names(&[]));
 }
 
@@ -100,11 +134,11 @@ fn is_replaced_by(what: impl FnOnce(&Scene)) {
     let scene = scene();
     // The directory stays open, as it does in the store.
     what(&scene);
-    assert_eq!(scene.watch.peek(), Peek::Pending);
+    assert_eq!(scene.watch.peek(Lane::FIRST), Peek::Pending);
     assert_eq!(scene.watch.drain(), Changes::Replaced);
-    assert_eq!(scene.watch.peek(), Peek::Lost);
+    assert_eq!(scene.watch.peek(Lane::FIRST), Peek::Lost);
     assert_eq!(scene.watch.drain(), Changes::Replaced);
-    assert!(matches!(Watch::new(&scene.dir), Err(WatchError::Moved { .. } | WatchError::Io { .. })));
+    assert!(matches!(watch(&scene.dir), Err(WatchError::Moved { .. } | WatchError::Io { .. })));
 }
 
 #[test]
@@ -149,11 +183,11 @@ fn i9_a_link_in_the_path_that_is_set_to_another_target_is_noticed() {
         std::os::unix::fs::symlink(temp.path().join("one"), temp.path().join("hop")).unwrap();
         std::os::unix::fs::symlink("./hop", temp.path().join("now")).unwrap();
         let dir = Dir::open(&temp.path().join("now/credentials")).unwrap();
-        let watch = Watch::new(&dir).unwrap();
+        let watch = watch(&dir).unwrap();
         File::create(temp.path().join("beside")).unwrap();
         assert_eq!(watch.drain(), names(&[]));
         retarget(temp.path());
-        assert_eq!(watch.peek(), Peek::Pending);
+        assert_eq!(watch.peek(Lane::FIRST), Peek::Pending);
         assert_eq!(watch.drain(), Changes::Replaced);
     }
 }
@@ -167,7 +201,7 @@ fn what_happens_beside_the_directory_is_no_change() {
     rustix::fs::rename(scene.at("state/home/other"), scene.at("state/home/third")).unwrap();
     fs::remove_file(scene.at("state/home/third")).unwrap();
     assert_eq!(scene.watch.drain(), names(&[]));
-    assert_eq!(scene.watch.peek(), Peek::Quiet);
+    assert_eq!(scene.watch.peek(Lane::FIRST), Peek::Quiet);
 }
 
 #[test]
@@ -175,7 +209,7 @@ fn a_file_system_that_nobody_vouches_for_is_not_watched() {
     let dir = Dir::open(std::path::Path::new("/proc/self/fdinfo"));
     // Only root may have it as a state directory at all where it belongs to root.
     let Ok(dir) = dir else { return };
-    assert!(matches!(Watch::new(&dir), Err(WatchError::FileSystem { kind: 0x9fa0, .. })));
+    assert!(matches!(watch(&dir), Err(WatchError::FileSystem { kind: 0x9fa0, .. })));
 }
 
 #[test]
@@ -194,7 +228,7 @@ fn more_changes_than_the_kernel_keeps_are_a_change_of_everything() {
         }
     }
     assert_eq!(scene.watch.drain(), Changes::Everything);
-    assert_eq!(scene.watch.peek(), Peek::Quiet);
+    assert_eq!(scene.watch.peek(Lane::FIRST), Peek::Quiet);
     files[0].write_all(b"x").unwrap();
     assert_eq!(scene.watch.drain(), names(&["a"]), "it goes on");
 }
