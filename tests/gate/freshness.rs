@@ -79,6 +79,32 @@ async fn i1_a_bound_is_kept() {
 }
 
 #[tokio::test]
+async fn i1_within_the_bound_a_change_is_read_beside_the_decisions() {
+    for on in BOTH {
+        let freshness = Freshness::Bounded(Duration::from_millis(200));
+        let scene =
+            Scene::new(on).with(limited(DmPolicy::Pairing, &[], Limits { freshness, ..Limits::default() }));
+        scene.allow("1").await;
+        assert_eq!(scene.says(&["1"]).await, "allowlisted");
+        scene.revoke("1").await;
+        let hello = message(&alpha(), &["1"]);
+        let now = || scene.gate.admit_now(&hello).map(|decision| decision.reason().as_str());
+        scene.clock.advance(Duration::from_millis(99));
+        assert_eq!(now(), Some("allowlisted"), "nobody looks yet");
+        scene.clock.advance(Duration::from_millis(100));
+        assert_eq!(now(), Some("allowlisted"), "the last answer, while the next is read");
+        // No time goes by any more.
+        let mut looks = 0;
+        while now() == Some("allowlisted") {
+            looks += 1;
+            assert!(looks < 10_000_000, "the state is not read anew");
+            tokio::task::yield_now().await;
+        }
+        assert_ne!(scene.says(&["1"]).await, "allowlisted");
+    }
+}
+
+#[tokio::test]
 async fn i11_what_is_known_needs_no_future() {
     for on in BOTH {
         let scene = Scene::new(on);

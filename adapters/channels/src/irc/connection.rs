@@ -20,7 +20,7 @@ pub(super) enum Inbound {
     /// We are in: senders can be reached.
     Ready,
     /// Somebody wrote.
-    Message(InboundMessage),
+    Message(Box<InboundMessage>),
 }
 
 impl Irc {
@@ -82,7 +82,7 @@ impl Irc {
         let deliver = async |inbound| match inbound {
             Inbound::Ready => inbox.reachable(self.shared.account()),
             // Within a run nothing is refused, and IRC has nothing to confirm.
-            Inbound::Message(message) => drop(inbox.deliver(message).await),
+            Inbound::Message(message) => drop(inbox.deliver(*message).await),
         };
         loop {
             tokio::select! {

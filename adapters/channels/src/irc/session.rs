@@ -250,7 +250,7 @@ impl<'a, S: Stream> Session<'a, S> {
         let account = self.shared.account();
         match reading.read(line) {
             Err(reason) => tracing::debug!(%account, "a line is dropped: {reason}"),
-            Ok(message) => match self.inbound.try_send(Inbound::Message(message)) {
+            Ok(message) => match self.inbound.try_send(Inbound::Message(Box::new(message))) {
                 Err(mpsc::error::TrySendError::Full(_)) => {
                     if !self.is_full {
                         tracing::warn!(%account, "messages are lost: more come in than can be worked off");
