@@ -28,8 +28,7 @@ stopped() {
 
 # Every cut and every flipped bit of every document.
 corruption() {
-  DMGATE_CORRUPTION_BITS=8 cargo test --release --test gate corruption
-  cargo test --release -p dmgate-fuzz --test corpus every_cut
+  DMGATE_CORRUPTION_BITS=8 cargo test --test gate corruption
 }
 
 # Each fuzz target under libFuzzer, `DMGATE_FUZZ_SECONDS` (600) long, two at a time. Needs the nightly toolchain and
@@ -40,7 +39,7 @@ fuzz() {
   mapfile -t targets < <(basename -s .rs fuzz/targets/*.rs)
   local options=(--features libfuzzer --target-dir "$place")
   # Linked eleven times: whole-program optimisation would take longer than it saves.
-  export CARGO_PROFILE_RELEASE_LTO=off
+  export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
   cargo +nightly fuzz build "${options[@]}"
   one() {
     mkdir -p "$place/corpus/$1" "$place/found"
