@@ -17,7 +17,7 @@ pub fn check(data: &[u8]) {
     let is_read = scene.snapshot().allowed.is_ok();
     assert!(!is_read || document.is_some(), "read, though it is no document");
 
-    let asked = near(plain::quoted(data).chain(["stranger".to_owned()]));
+    let asked = near(["stranger".to_owned()].into_iter().chain(plain::quoted(data)));
     for id in asked.iter().chain(listed.iter().take(8)) {
         let said = scene.says(&[id]);
         assert_eq!(said == "allowlisted", is_read && listed.contains(id), "{id}: {said}");

@@ -43,7 +43,8 @@ pub(crate) fn text_of(raw: &str, key: &str) -> Option<String> {
 /// Whatever stands between two quotes, whether it is JSON or not: whom a careless reader might let in.
 pub(crate) fn quoted(bytes: &[u8]) -> impl Iterator<Item = String> {
     let parts: Vec<String> = String::from_utf8_lossy(bytes).split('"').map(str::to_owned).collect();
-    parts.into_iter().filter(|part| (1..=64).contains(&part.len())).take(24)
+    // What stands between two of them is mostly marks.
+    parts.into_iter().filter(|part| part.len() <= 64 && part.contains(char::is_alphanumeric))
 }
 
 impl<'de> Deserialize<'de> for Members<'de> {

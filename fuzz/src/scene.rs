@@ -68,14 +68,14 @@ pub(crate) fn put(path: &Path, bytes: &[u8]) {
     file.unwrap().write_all(bytes).unwrap();
 }
 
-/// These texts that can be ids, and some that are nearly one of them.
+/// The first of these texts that can be ids, and some that are nearly one of them.
 pub(crate) fn near(texts: impl Iterator<Item = String>) -> HashSet<SenderId> {
     let parse = |text: &str| SenderId::parse_entry(alpha().channel(), text).ok();
     let around = |text: String| {
         let shorter = text.chars().skip(1).collect::<String>();
         [format!("{text}0"), shorter, text.to_uppercase(), text]
     };
-    texts.flat_map(around).filter_map(|text| parse(&text)).collect()
+    texts.take(12).flat_map(around).filter_map(|text| parse(&text)).collect()
 }
 
 impl Scene {
