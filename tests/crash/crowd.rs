@@ -152,27 +152,31 @@ fn i2_i5_one_sender_at_once_gets_one_code() {
     });
 }
 
-/// Rounds of each race; the long form is `DMGATE_RACES=1000`.
+/// Channels of each race; `tests/long.sh` has the long form.
 fn races() -> usize {
-    std::env::var("DMGATE_RACES").ok().and_then(|races| races.parse().ok()).unwrap_or(100)
+    std::env::var("DMGATE_RACES").ok().and_then(|races| races.parse().ok()).unwrap_or(10)
 }
 
+/// Processes in each race, and strangers of each on each account.
+const RACERS: usize = 16;
+const STRANGERS: usize = 20;
+
 #[test]
-fn i3_two_processes_and_24_strangers_make_three_codes() {
+fn i3_sixteen_processes_of_twenty_strangers_make_three_codes() {
     race("channel", &[3]);
 }
 
 #[test]
-fn i3_two_processes_and_24_strangers_make_three_codes_for_each_account() {
+fn i3_i8_sixteen_processes_of_twenty_strangers_make_three_codes_for_each_account() {
     race("account", &[3, 3]);
 }
 
-/// Two children work through the rounds; each begins a round when it is told to, and says how many codes it gave.
+/// The children work through the channels; each begins one when it is told to, and says how many codes it gave.
 fn race(scope: &str, expected: &[usize]) {
     let _turn = Faults::turn();
     let temp = crate::scratch();
     drop(gate(temp.path(), PendingScope::Channel));
-    let mut children: Vec<_> = (0..2)
+    let mut children: Vec<_> = (0..RACERS)
         .map(|number| {
             let settings =
                 [("DMGATE_TEST_SCOPE", scope.to_owned()), ("DMGATE_TEST_CHILD", number.to_string())];
@@ -183,7 +187,7 @@ fn race(scope: &str, expected: &[usize]) {
         .collect();
     for number in 0..races() {
         for (_, to, _) in &mut children {
-            // Each round is a channel that nobody used yet.
+            // A channel that nobody used yet.
             writeln!(to, "c{number}").unwrap();
         }
         let mut given = vec![0; expected.len()];
@@ -193,15 +197,16 @@ fn race(scope: &str, expected: &[usize]) {
                 *sum += codes.parse::<usize>().unwrap();
             }
         }
-        assert_eq!(given, expected, "{scope}, round {number}");
+        assert_eq!(given, expected, "{scope}, channel {number}");
     }
     for (mut child, to, _) in children {
         drop(to);
         assert!(child.wait().unwrap().success());
     }
+    println!("{} channels, {RACERS} processes of {STRANGERS} strangers: {expected:?} codes each", races());
 }
 
-/// The process of twelve strangers.
+/// The process of the strangers.
 #[test]
 fn strangers() {
     let Some(state) = child::state() else { return };
@@ -215,7 +220,8 @@ fn strangers() {
         runtime.block_on(async {
             let each = accounts.iter().map(|account| {
                 let key = AccountKey::parse(&channel, account).unwrap();
-                let strangers: Vec<_> = (0..12).map(|n| hello(&key, &format!("{number}-{n}"))).collect();
+                let strangers: Vec<_> =
+                    (0..STRANGERS).map(|n| hello(&key, &format!("{number}-{n}"))).collect();
                 let gate = gate.clone();
                 tokio::spawn(async move { codes(&gate, strangers.into_iter()).await })
             });
