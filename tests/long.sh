@@ -9,6 +9,26 @@ model() {
   DMGATE_MODEL_SEQUENCES=100000 DMGATE_MODEL_LENGTH=50 cargo test --release --test model
 }
 
+# Eight processes on one state, a thousand of them killed in the midst of whatever they do.
+kills() {
+  DMGATE_KILLS=1000 cargo test --release --test torture kills -- --nocapture
+}
+
+# Sixteen processes of twenty strangers each, on a thousand channels.
+race() {
+  DMGATE_RACES=1000 cargo test --release --test crash sixteen -- --nocapture
+}
+
+# One process changes who is in, the other one asks: through our store, and by a program that has none of our code.
+handshakes() {
+  DMGATE_HANDSHAKES=20000 cargo test --release --test torture handshakes -- --nocapture
+}
+
+# The power fails under eight processes. Needs root, loop devices, mkfs.ext4 and fsfreeze.
+power() {
+  DMGATE_POWER_CUTS=200 cargo test --release --test torture power -- --nocapture
+}
+
 # A million strangers before full slots: through the library, and to the whole program by long poll, by web hook and
 # through the web chat at once. No file is touched, and memory stays as it is.
 flood() {

@@ -4,7 +4,8 @@
 //!
 //! Also: `i1_i2_i3_i4_i5_i6_a_process_that_dies_leaves_all_or_nothing` (a crash at every step of every transaction),
 //! `i7_a_damaged_pending_file_costs_new_codes` and its neighbours (never overwritten),
-//! `i9_a_revocation_elsewhere_holds_at_the_very_next_message`, `i9_a_policy_holds_from_the_next_message_on`,
+//! `i1_i9_a_revocation_by_another_process_of_ours_holds_at_the_very_next_message`,
+//! `i9_a_policy_holds_from_the_next_message_on`,
 //! `i_what_is_made_is_its_owners_alone_whatever_the_umask`, `root_leaves_what_it_makes_to_the_owner_of_the_directory`,
 //! `what_others_can_reach_needs_a_token`.
 

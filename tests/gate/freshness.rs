@@ -6,31 +6,6 @@ use dmgate::{Decision, DmPolicy, Freshness, Limits};
 
 use crate::scene::{BOTH, On, Scene, alpha, limited, message};
 
-/// Long form: `DMGATE_HANDSHAKES=20000`.
-fn handshakes() -> u32 {
-    std::env::var("DMGATE_HANDSHAKES").ok().and_then(|many| many.parse().ok()).unwrap_or(2_000)
-}
-
-#[tokio::test]
-async fn i9_a_revocation_elsewhere_holds_at_the_very_next_message() {
-    let scene = Scene::new(On::Files);
-    let path = scene.dir().join("alpha-allowFrom.json");
-    let temp = scene.dir().join("alpha-allowFrom.json.other.tmp");
-    let hello = message(&alpha(), &["1"]);
-    // Another program, without any of our code, takes the sender off the list and puts them on again.
-    for round in 0..handshakes() {
-        for (list, verdict) in [(r#"["1", "2"]"#, true), (r#"["2"]"#, false)] {
-            let text = format!(r#"{{ "version": 1, "allowFrom": {list} }}"#);
-            std::fs::File::create(&temp)
-                .and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()))
-                .unwrap();
-            rustix::fs::rename(&temp, &path).unwrap();
-            let is_in = matches!(scene.gate.admit(&hello).await, Decision::Admit(_));
-            assert_eq!(is_in, verdict, "round {round}");
-        }
-    }
-}
-
 #[tokio::test]
 async fn i1_i9_what_another_process_of_ours_does_holds_at_the_next_message() {
     let scene = Scene::new(On::Files);
