@@ -131,5 +131,6 @@ mod tests {
             assert!(!set.contains(&id(other)), "{other}");
         }
         assert!(!IdSet::default().contains(&id("a")));
+        assert!(IdSet::default().is_empty() && !set.is_empty());
     }
 }

@@ -323,6 +323,7 @@ mod tests {
         assert_eq!(of("::ffff:10.1.2.3"), of("10.1.2.3"));
         assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:ffff:ffff:ffff"));
         assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_eq!(of("2001:db8::1").as_str(), "2001:db8::/64");
     }
 
     #[test]
@@ -331,5 +332,13 @@ mod tests {
         let sender = Sender::with_parts(id.clone(), vec![id.clone()], Strength::Authenticated, Some(" "));
         assert!(sender.aliases().is_empty() && sender.name().is_none());
         assert_eq!(sender.ids().count(), 1);
+    }
+
+    #[test]
+    fn a_name_is_kept_for_display_without_blanks_and_not_at_any_length() {
+        let id = SenderId::parse(&ChannelId::parse("x").unwrap(), "a").unwrap();
+        let named = |name: &str| Sender::with_parts(id.clone(), vec![], Strength::Authenticated, Some(name));
+        assert_eq!(named(" Ann ").name(), Some("Ann"));
+        assert_eq!(named(&"n".repeat(200)).name(), Some(&*"n".repeat(128)));
     }
 }

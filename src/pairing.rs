@@ -153,3 +153,6 @@ fn aliases_of(hour: &Hour, primary: &SenderId) -> Vec<SenderId> {
     let others = hour.ids.iter().filter(|id| *id != primary.as_str());
     others.filter_map(|id| SenderId::from_record(id)).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -225,7 +225,9 @@ mod tests {
         for word in ["", " ", "Pairing", "pairing ", "null", "allow", "*", "closed"] {
             assert!(word.parse::<DmPolicy>().is_err(), "{word:?}");
         }
-        assert_eq!("open".parse(), Ok(DmPolicy::Open));
+        for dm in [DmPolicy::Pairing, DmPolicy::Allowlist, DmPolicy::Open, DmPolicy::Disabled] {
+            assert_eq!(dm.to_string().parse(), Ok(dm));
+        }
     }
 
     #[test]
@@ -245,5 +247,20 @@ mod tests {
         assert!(Limits { code_ttl: HOUR + Duration::from_secs(1), ..limits }.checked().is_err());
         assert!(Limits { code_ttl: Duration::ZERO, ..limits }.checked().is_err());
         assert!(limits.checked().is_ok());
+        let second = Duration::from_secs(1);
+        let backlog = |max_backlog| Limits { max_backlog, ..limits }.checked().is_ok();
+        assert!(backlog(86_400 * 30 * second) && !backlog((86_400 * 30 + 1) * second));
+        let bound = |bound| Limits { freshness: Freshness::Bounded(bound), ..limits }.checked().is_ok();
+        assert!(bound(60 * second) && !bound(61 * second));
+    }
+
+    #[test]
+    fn a_policy_in_short_lists_nobody() {
+        let policy = AccountPolicy::from(DmPolicy::Allowlist);
+        assert_eq!((policy.dm(), policy.allow_from().len()), (DmPolicy::Allowlist, 0));
+        let limits = Limits { pending_max: 7, ..Limits::default() };
+        let policy = AccountPolicy::with_limits(DmPolicy::Open, limits).unwrap();
+        assert_eq!((policy.dm(), *policy.limits()), (DmPolicy::Open, limits));
+        assert!(AccountPolicy::with_limits(DmPolicy::Open, Limits { pending_max: 0, ..limits }).is_err());
     }
 }

@@ -80,3 +80,19 @@ impl Drop for Account {
         ACCOUNTS.remove(&self.number);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::DmGate;
+    use crate::message::AccountKey;
+
+    #[test]
+    fn a_gate_that_is_gone_leaves_nothing() {
+        let gate = DmGate::builder().build();
+        let number = gate.account(&AccountKey::parse("custom", "default").unwrap()).account.number;
+        assert!(ACCOUNTS.contains_key(&number));
+        drop(gate);
+        assert!(!ACCOUNTS.contains_key(&number));
+    }
+}

@@ -179,7 +179,10 @@ mod tests {
         }
         assert!(AccountKey::parse("nextcloud", "talker").is_ok());
         assert!(AccountKey::parse("nextcloud-talk", "talk").is_ok());
-        assert!(AccountKey::parse("telegram", "nextcloud-talk").is_ok());
+        assert_eq!(
+            AccountKey::parse("telegram", "nextcloud-talk").unwrap().to_string(),
+            "telegram:nextcloud-talk"
+        );
     }
 
     /// No two pairs of names that can be built have one `<channel>-<account>`, nor is one a channel's own name.

@@ -323,6 +323,15 @@ mod tests {
         assert_eq!(record, again);
         assert_eq!(record.bindings.len(), 1);
         assert_eq!(record.blocks.len(), 1);
+        let bind = |account: &str, entry: &str| Entry::Bound {
+            account: account.into(),
+            entry: entry.into(),
+            primary: "p".into(),
+        };
+        let unbind = Entry::Unbound { account: "a".into(), entry: "+4".into() };
+        [bind("b", "+4"), bind("a", "+5"), unbind].iter().for_each(|entry| record.apply(entry));
+        let left: Vec<_> = record.bindings.iter().map(|bound| (&*bound.0, &*bound.1)).collect();
+        assert_eq!(left, [("b", "+4"), ("a", "+5")]);
     }
 
     #[test]
@@ -356,7 +365,32 @@ mod tests {
         record.apply(&step(SendStep::Try));
         record.apply(&step(SendStep::Try));
         assert_eq!(record.sends[0].unknown, 1);
+        // Also by a record that was written anew; what is nothing is not written.
+        let queued = record.entries(Timestamp::from_millis(0)).pop().unwrap();
+        let text = serde_json::to_string(&queued).unwrap();
+        assert_eq!(serde_json::from_str::<Entry>(&text).unwrap(), queued);
         record.apply(&step(SendStep::Sent));
         assert!(record.sends.is_empty());
+        let text = serde_json::to_string(&Sending::of(&hour(0, None), SendKind::Notice)).unwrap();
+        assert!(!text.contains("unknown") && !text.contains("trying"), "{text}");
+    }
+
+    #[test]
+    fn a_text_is_queued_once() {
+        let mut record = Record::default();
+        let queued = |of: &str, what| {
+            let request = RequestId::from_text(of);
+            Entry::Queued { send: Sending::of(&Hour { request, ..hour(0, None) }, what) }
+        };
+        for entry in [
+            queued("r", SendKind::Challenge),
+            queued("r", SendKind::Notice),
+            queued("s", SendKind::Notice),
+            queued("r", SendKind::Notice),
+        ] {
+            record.apply(&entry);
+        }
+        let left: Vec<_> = record.sends.iter().map(|send| (send.request.as_str(), send.what)).collect();
+        assert_eq!(left, [("r", SendKind::Challenge), ("s", SendKind::Notice), ("r", SendKind::Notice)]);
     }
 }

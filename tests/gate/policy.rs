@@ -1,8 +1,9 @@
 //! The table of policies, cell by cell.
 
-use dmgate::{DmPolicy, Limits};
+use dmgate::testing::ManualClock;
+use dmgate::{Decision, DmGate, DmPolicy, Limits, ReplyTemplate};
 
-use crate::scene::{BOTH, Scene, alpha, policy};
+use crate::scene::{BOTH, On, Scene, alpha, key, message, policy};
 
 #[tokio::test]
 async fn i1_the_table_of_policies() {
@@ -72,4 +73,40 @@ async fn i9_a_policy_holds_from_the_next_message_on() {
         scene.gate.set_policies([], policy(DmPolicy::Disabled, &[]));
         assert_eq!(handle.admit(&message).await.reason().as_str(), "disabled");
     }
+}
+
+/// A handle saves a look-up; it answers as the gate does, also for messages of another account.
+#[tokio::test]
+async fn i8_a_handle_answers_for_the_messages_account() {
+    let scene = Scene::new(On::Memory);
+    let (open, closed) = (key("alpha", "open"), key("alpha", "closed"));
+    scene.gate.set_policies(
+        [(open.clone(), policy(DmPolicy::Open, &["*"])), (closed.clone(), policy(DmPolicy::Allowlist, &[]))],
+        policy(DmPolicy::Disabled, &[]),
+    );
+    for (own, other) in [(&open, &closed), (&closed, &open)] {
+        let handle = scene.gate.account(own);
+        for (at, reason) in [(&open, "open"), (&closed, "not_allowlisted")] {
+            let message = message(at, &["1"]);
+            assert_eq!(handle.admit(&message).await.reason().as_str(), reason, "{own}, {other}");
+            let now = handle.admit_now(&message).map(|decision| decision.reason().as_str());
+            assert_eq!(now, Some(reason), "{own}, {other}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_pairing_message_and_the_clock_are_the_builders() {
+    let clock = ManualClock::now();
+    let told = |text: &str| ReplyTemplate::parse(text).unwrap();
+    let gate = DmGate::builder().reply(told("first {code}")).world(clock.world()).build();
+    let says = async |who| match gate.admit(&message(&alpha(), &[who])).await {
+        Decision::Challenge(challenge) => challenge.reply.replace(challenge.code.reveal(), "CODE"),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(says("1").await, "first CODE");
+    gate.set_reply(told("second {code}"));
+    assert_eq!(says("2").await, "second CODE");
+    let later = ManualClock::at(7);
+    assert_eq!(DmGate::builder().clock(later).build().clock().now().as_millis(), 7);
 }

@@ -92,6 +92,8 @@ mod tests {
         assert!(moved.counts_at(at(H)) && !moved.counts_at(at(H + 1)));
         // … and, when the clock is right again, from the original stamp.
         assert!(moved.counts_at(at(2 * H)) && moved.counts_at(at(3 * H)) && !moved.counts_at(at(3 * H + 1)));
+        // It stepped back further than to where it was first seen.
+        assert!(hour(9 * H, Some(5 * H)).counts_at(at(0)));
         assert!(hour(2 * H, None).counts_at(at(0)) && hour(2 * H, None).is_ahead_of(at(0)));
     }
 }
