@@ -118,3 +118,16 @@ async fn i4_i8_an_approval_asks_its_own_list_whether_the_sender_is_in() {
     assert_eq!(scene.says(&["1"]).await, "allowlisted");
     assert_eq!(scene.approve(Target::Code(code), Surface::Local).await.unwrap().id, id("2"));
 }
+
+/// Another program prunes to three, so that more than three a channel would not stay, whatever is configured.
+#[tokio::test]
+async fn i3_beside_another_program_the_cap_is_its_own() {
+    let scene = Scene::new(On::Files);
+    let mut options = dmgate::store::FileOptions::new(scene.state());
+    options.shared_with_openclaw = true;
+    let store = dmgate::store::FileStore::open(options, scene.clock.world()).unwrap();
+    let given = Limits { pending_max: 7, pending_scope: PendingScope::Account, ..Limits::default() };
+    let capped = Limits { pending_max: 3, pending_scope: PendingScope::Channel, ..given };
+    assert_eq!(dmgate::store::Store::limits(&store, &given), capped);
+    assert_eq!(scene.store().limits(&given), given);
+}

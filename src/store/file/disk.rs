@@ -193,7 +193,7 @@ impl Dir {
         self.check_name(name)?;
         step(Step::Open).map_err(|source| self.io(name, "open", source))?;
         let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        match rustix::fs::openat(&*self.fd, name, flags, Mode::RUSR | Mode::WUSR) {
+        match rustix::fs::openat(&*self.fd, name, flags, Mode::empty()) {
             Ok(fd) => Ok(Some(fd.into())),
             Err(Errno::NOENT) => Ok(None),
             Err(Errno::LOOP | Errno::MLINK) => Err(FileError::Symlink { path: self.at(name) }),

@@ -190,6 +190,17 @@ mod tests {
     }
 
     #[test]
+    fn i11_a_tail_that_grew_long_is_written_anew() {
+        let mut bytes = Journal::rewritten(&Record::default(), Timestamp::from_millis(1));
+        let mut appended = 0;
+        while let Some(more) = Journal::parse(&bytes).unwrap().appended(&[hour("1"), hour("2")]) {
+            bytes.extend(more);
+            appended += 2;
+        }
+        assert_eq!(appended, LONGEST_TAIL);
+    }
+
+    #[test]
     fn i7_no_cut_loses_a_block() {
         let bytes = sample();
         let torn = |at: usize| Journal::parse(&bytes[..at]);
@@ -230,7 +241,8 @@ mod tests {
         for left_out in 0..lines.len() - 1 {
             let rest: Vec<&str> =
                 lines.iter().enumerate().filter(|(at, _)| *at != left_out).map(|(_, line)| *line).collect();
-            assert!(Journal::parse((rest.join("\n") + "\n").as_bytes()).is_err(), "line {left_out}");
+            let damaged = Journal::parse((rest.join("\n") + "\n").as_bytes()).unwrap_err();
+            assert_eq!(damaged, JournalError::Damaged(left_out + 1));
         }
         let (mut future, mut check) = (Vec::new(), Check::default());
         push(&mut future, &mut check, &Header { dmgate: 2, head: 0 });

@@ -260,12 +260,14 @@ fn only_our_own_old_leftovers_are_swept() {
         fs::File::create(dir.path().join(name)).unwrap();
     }
     symlink("a.json", dir.path().join("l.0123456789abcdef.tmp")).unwrap();
+    fs::File::create(dir.path().join("w.0123456789abcdef.tmp")).unwrap();
+    chmod(&dir.path().join("w.0123456789abcdef.tmp"), 0o666);
     let now = dir.identify(&old).unwrap().unwrap().mtime_ms();
     assert!(dir.sweep(HOUR, now + 3_600_000).unwrap().is_empty(), "an hour is not more than an hour");
     let later = std::time::UNIX_EPOCH + Duration::from_millis(now as u64 + 7_200_000);
     fs::File::open(dir.path().join(&young)).unwrap().set_modified(later).unwrap();
     assert_eq!(dir.sweep(HOUR, now + 7_200_000).unwrap(), [old]);
-    assert_eq!(dir.list().unwrap().len(), kept.len() + 2);
+    assert_eq!(dir.list().unwrap().len(), kept.len() + 3);
 }
 
 #[test]

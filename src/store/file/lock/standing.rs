@@ -241,6 +241,8 @@ mod tests {
         }
         let odd = Payload::parse(br#"{"pid":-4.5,"createdAt":"yesterday"}"#).unwrap();
         assert_eq!((odd.pid, odd.created), (None, None));
+        let nobody = Payload::parse(br#"{"pid":0,"createdAt":"x"}"#).unwrap();
+        assert_eq!(nobody.pid, None);
         let good =
             Payload::parse(b"{\n  \"pid\": 9,\n  \"createdAt\": \"2026-03-01T00:00:00.250Z\"\n}").unwrap();
         assert_eq!((good.pid, good.created), (Some(9), Some(1_772_323_200_250)));

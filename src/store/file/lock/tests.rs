@@ -259,6 +259,8 @@ fn i13_a_lock_that_was_taken_over_is_no_longer_ours_and_is_not_released() {
     let taken = sidecar(&dir, &waiting, 0).unwrap();
     std::fs::OpenOptions::new().append(true).open(taken.path()).unwrap().set_len(3).unwrap();
     assert!(!taken.is_still_ours(waiting.now()), "the same file, with another text");
+    drop(taken);
+    assert_eq!(dir.read("p.json.lock").unwrap().unwrap().bytes.len(), 3);
 }
 
 #[test]

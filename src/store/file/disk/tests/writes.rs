@@ -84,6 +84,9 @@ fn a_record_is_appended_to_what_was_read_and_to_nothing_else() {
     assert_eq!((identity.size, dir.identify("log").unwrap()), (8, Some(identity)));
     assert_eq!(bytes(&dir, "log"), b"one\ntwo\n");
     assert_eq!(dir.inspect("log").unwrap().unwrap().mode, 0o600, "tightened");
+    chmod(&dir.path().join("log"), 0o700);
+    dir.append("log", b"", 8).unwrap();
+    assert_eq!(dir.inspect("log").unwrap().unwrap().mode, 0o700, "nobody else may read it");
     for expected in [7, 9] {
         let error = dir.append("log", b"x", expected).unwrap_err();
         assert!(matches!(error, FileError::UnexpectedLength { found: 8, .. }));
