@@ -63,6 +63,12 @@ impl IdSetBuilder {
         Self { arena: Vec::with_capacity(bytes.saturating_add(ids)), table: HashTable::with_capacity(ids) }
     }
 
+    /// Makes room for so many more.
+    pub fn reserve(&mut self, ids: usize) {
+        let arena = &self.arena;
+        self.table.reserve(ids, |at| HASHER.hash_one(id_at(arena, *at)));
+    }
+
     /// Adds an id.
     pub fn insert(&mut self, id: &SenderId) {
         let bytes = id.as_str().as_bytes();

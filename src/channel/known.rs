@@ -153,9 +153,12 @@ impl Known {
         let mut rest = text;
         // Each prefix at most once and each only before the next, as `line:user:U…`; a fixed order would refuse
         // `user:` alone, so the loop ends when no prefix that is left applies.
-        let mut left: Vec<&str> = self.prefixes.to_vec();
-        while let Some(at) = left.iter().position(|prefix| starts_with_ignore_case(rest, prefix)) {
-            let prefix = left.swap_remove(at);
+        let mut left = u32::MAX;
+        let applies = |(at, prefix): &(usize, &&str), left: u32, rest: &str| {
+            left & (1 << at) != 0 && starts_with_ignore_case(rest, prefix)
+        };
+        while let Some((at, prefix)) = self.prefixes.iter().enumerate().find(|it| applies(it, left, rest)) {
+            left &= !(1 << at);
             rest = rest.get(prefix.len()..).unwrap_or_default().trim_start();
         }
         match self.form {
