@@ -96,6 +96,7 @@ impl Account {
     /// Whether a state is as fresh as its policy asks.
     // INVARIANT I1: the revision is asked after the message arrived, and the snapshot is at least as new as it; with
     // bounded freshness, it was asked no longer ago than the bound.
+    #[inline]
     pub(super) fn holds(self: &Arc<Self>, state: &State) -> bool {
         let Freshness::Bounded(bound) = state.policy.given.limits().freshness else {
             return self.is_current(state);
@@ -119,6 +120,7 @@ impl Account {
 
     /// Whether nothing changed since a state was read.
     // INVARIANT I9: whatever any process changed is in the store's revision before that process is done.
+    #[inline]
     fn is_current(&self, state: &State) -> bool {
         state.revision.is_some() && self.store.revision(&self.key) == state.revision
     }
