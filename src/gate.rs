@@ -81,7 +81,11 @@ impl DmGate {
     /// Whether this message may reach the agent. It never fails: trouble is [`Decision::Unavailable`], and then nobody
     /// is let in. The caller sends a challenge; a [`Pipeline`](crate::Pipeline) does all of that by itself.
     pub async fn admit(&self, message: &InboundMessage) -> Decision {
-        self.decide(self.entry(&message.account), message, Handover::Caller).await
+        let account = self.entry(&message.account);
+        match self.decide_now(account, message) {
+            Some(decision) => decision,
+            None => self.decide_slowly(account, message, Handover::Caller).await,
+        }
     }
 
     /// The same answer without a future, where no I/O is needed: for a known sender, a stranger who is pending, and

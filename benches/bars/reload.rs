@@ -53,7 +53,8 @@ fn anew(table: &mut Table, state: &Path, message: &InboundMessage) {
 /// One decision after the other while the list is rewritten all the time, as fast as another thread can.
 fn meanwhile(table: &mut Table, state: &Path, message: &InboundMessage) {
     let gate = scene::open(state, Freshness::Bounded(Duration::from_millis(100)), World::default());
-    let runtime = scene::runtime();
+    // Its worker reads the list anew beside the decisions, as in any program that has more to do than one thing.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
     drop(runtime.block_on(gate.admit(message)));
     let is_over = AtomicBool::new(false);
     let (took, waited) = std::thread::scope(|scope| {

@@ -22,7 +22,7 @@ impl AccountHandle {
     /// As [`DmGate::admit`].
     pub async fn admit(&self, message: &InboundMessage) -> Decision {
         if message.account == self.account.key {
-            self.gate.decide(&self.account, message, Handover::Caller).await
+            self.decide(message, Handover::Caller).await
         } else {
             self.gate.admit(message).await
         }
@@ -39,26 +39,21 @@ impl AccountHandle {
 
     /// As [`AccountHandle::admit`] for this account's messages; a code is put into the store's outbox with the request.
     pub(crate) async fn admit_for_outbox(&self, message: &InboundMessage) -> Decision {
-        self.gate.decide(&self.account, message, Handover::Outbox).await
+        self.decide(message, Handover::Outbox).await
+    }
+
+    async fn decide(&self, message: &InboundMessage, handover: Handover) -> Decision {
+        match self.gate.decide_now(&self.account, message) {
+            Some(decision) => decision,
+            None => self.gate.decide_slowly(&self.account, message, handover).await,
+        }
     }
 }
 
 impl DmGate {
-    pub(super) async fn decide(
-        &self,
-        account: &Arc<Account>,
-        message: &InboundMessage,
-        handover: Handover,
-    ) -> Decision {
-        match self.decide_now(account, message) {
-            Some(decision) => decision,
-            None => self.decide_slowly(account, message, handover).await,
-        }
-    }
-
     /// Reads what changed, and does the transactions. Each round rests on a state that existed after the message came;
     /// another is needed only when someone changed it meanwhile.
-    async fn decide_slowly(
+    pub(super) async fn decide_slowly(
         &self,
         account: &Account,
         message: &InboundMessage,
