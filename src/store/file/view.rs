@@ -266,8 +266,6 @@ fn id_set(channel: &ChannelId, lists: &[String], dir: &Dir) -> Result<IdSet, Tro
     let mut ids = IdSetBuilder::default();
     for name in lists {
         let Some(contents) = dir.read(name)? else { continue };
-        // What an entry takes at least in the established form, so that the table grows little; it is fitted in the end.
-        ids.reserve(contents.bytes.len() / 20);
         let visit = |entry: &str| {
             if let Ok(id) = SenderId::parse_entry(channel, entry) {
                 ids.insert(&id);
