@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
 use dmgate::store::Store;
-use rustix::fs::FlockOperation;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::child;
@@ -160,24 +159,6 @@ impl Crew {
         self.ledger.dies(number);
         if let Some(deed) = self.doing.remove(&number) {
             *self.cut_off.entry(deed).or_default() += 1;
-        }
-        self.remove_nameless_locks();
-    }
-
-    /// Who dies between making a lock file and writing into it leaves one that says nothing of a holder. It is waited for
-    /// until it is 30 seconds old, by a clock that these processes do not have.
-    fn remove_nameless_locks(&self) {
-        let dir = self.state.join("credentials");
-        let Ok(flock) = std::fs::File::open(dir.join("alpha-dmgate.lock")) else { return };
-        if rustix::fs::flock(&flock, FlockOperation::NonBlockingLockExclusive).is_err() {
-            // Somebody who was stopped in the midst of a transaction: the locks are theirs.
-            return;
-        }
-        for entry in std::fs::read_dir(dir).unwrap().flatten() {
-            let is_lock = entry.file_name().to_str().unwrap().ends_with(".json.lock");
-            if is_lock && entry.metadata().unwrap().len() == 0 {
-                std::fs::remove_file(entry.path()).unwrap();
-            }
         }
     }
 

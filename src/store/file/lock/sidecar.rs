@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
-use rustix::fs::AtFlags;
+use rustix::fs::{AtFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::super::disk::{Dir, FileError, Identity, temp_name};
@@ -75,20 +75,41 @@ impl Sidecar {
         self.dir.at(&self.name)
     }
 
+    /// Makes the lock, whole from the first moment on: one that names nobody would have to be waited for.
     fn create(dir: &Dir, name: &str, now: i64) -> Result<Option<Self>, FileError> {
+        if dir.identify(name)?.is_some() {
+            return Ok(None);
+        }
+        let temp = temp_name(name);
+        let Some(mut made) = Self::make(dir, &temp, now)? else { return Ok(None) };
+        match rustix::fs::renameat_with(dir, &temp, dir, name, RenameFlags::NOREPLACE) {
+            Ok(()) => {
+                name.clone_into(&mut made.name);
+                return Ok(Some(made));
+            }
+            Err(errno) => {
+                let _ = dir.unlink(&temp);
+                match errno {
+                    Errno::EXIST => return Ok(None),
+                    // Not every file system can.
+                    Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP => {}
+                    errno => return Err(dir.io(name, "create", errno)),
+                }
+            }
+        }
+        Self::make(dir, name, now)
+    }
+
+    fn make(dir: &Dir, name: &str, now: i64) -> Result<Option<Self>, FileError> {
         let Some(file) = dir.create(name)? else { return Ok(None) };
         let payload = payload(now);
         let written = fault::write(Step::WriteLock, &file, payload.as_bytes())
             .map_err(|source| dir.io(name, "write", source));
         match written.and_then(|()| dir.facts_of(name, &file)) {
-            Ok(facts) => Ok(Some(Self {
-                dir: dir.clone(),
-                name: name.to_owned(),
-                file,
-                identity: facts.identity,
-                payload,
-                created: now,
-            })),
+            Ok(facts) => {
+                let (dir, name, identity) = (dir.clone(), name.to_owned(), facts.identity);
+                Ok(Some(Self { dir, name, file, identity, payload, created: now }))
+            }
             Err(error) => {
                 let _ = dir.unlink(name);
                 Err(error)
