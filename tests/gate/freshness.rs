@@ -72,6 +72,10 @@ async fn i1_within_the_bound_a_change_is_read_beside_the_decisions() {
         scene.clock.advance(Duration::from_millis(looked_at - 99));
         for was_in in [true, false] {
             assert_eq!(is_in(), was_in, "the last answer, while the next is read");
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            assert!(on == On::Files || is_in() != was_in, "what is in memory is read by now");
             // No time goes by any more.
             let mut looks = 0;
             while is_in() == was_in {
