@@ -68,6 +68,25 @@ async fn i4_a_sync_that_failed_is_final() {
     }
 }
 
+/// A damaged pending file keeps nobody from blocking; one that can't be read just now does, for it may be whole.
+#[tokio::test]
+async fn i7_trouble_that_passes_is_not_taken_for_damage() {
+    let faults = Faults::turn();
+    // The record is read first, then the pending file.
+    for read in [0, 1] {
+        let temp = crate::scratch();
+        begin(temp.path()).await;
+        let store = open(temp.path());
+        let reads = AtomicUsize::new(0);
+        faults.arm(move |at| {
+            (at == Step::Read && reads.fetch_add(1, Ordering::SeqCst) == read).then_some(Fault::Fail(EIO))
+        });
+        assert!(act(&store, Deed::Block).await.is_err(), "read {read}");
+        faults.disarm();
+        act(&store, Deed::Block).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn an_audit_that_fails_changes_nothing_and_half_a_line_spoils_no_other() {
     let faults = Faults::turn();
