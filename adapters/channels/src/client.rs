@@ -38,8 +38,7 @@ impl HttpClient {
     /// A client for what is below `base`, through a proxy if the owner named one; what the environment says of proxies
     /// does not count.
     pub(crate) fn new(base: &Url, proxy: Option<&Secret>) -> Result<Self, String> {
-        let is_secure = base.scheme() == "https";
-        let tls = if is_secure { tls::client(None)? } else { tls::without_roots()? };
+        let tls = tls::client_of([base.as_str()].into_iter().chain(proxy.map(Secret::reveal)))?;
         let builder = Client::builder()
             .tls_backend_preconfigured(tls)
             .redirect(Policy::none())

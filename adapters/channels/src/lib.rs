@@ -52,7 +52,7 @@ mod secret;
 #[cfg(feature = "_tls")]
 mod status;
 #[cfg(feature = "_tls")]
-mod tls;
+pub mod tls;
 #[cfg(feature = "_webhook")]
 mod webhook;
 

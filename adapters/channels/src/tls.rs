@@ -9,6 +9,16 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
+/// What a client of these addresses trusts: the machine's root certificates. Where no address begins with `https` they
+/// are not read, and nobody is trusted.
+///
+/// # Errors
+/// What the owner is told if the machine has none.
+#[cfg(feature = "_http")]
+pub fn client_of<'a>(addresses: impl IntoIterator<Item = &'a str>) -> Result<ClientConfig, String> {
+    if addresses.into_iter().any(is_secure) { client(None) } else { config(RootCertStore::empty()) }
+}
+
 /// What clients trust: the machine's root certificates, and those in `extra`.
 pub(crate) fn client(extra: Option<&Path>) -> Result<ClientConfig, String> {
     let mut roots = machine_roots().clone();
@@ -25,10 +35,9 @@ pub(crate) fn client(extra: Option<&Path>) -> Result<ClientConfig, String> {
     config(roots)
 }
 
-/// A client that trusts nobody: for connections that are not encrypted, which need none.
 #[cfg(feature = "_http")]
-pub(crate) fn without_roots() -> Result<ClientConfig, String> {
-    config(RootCertStore::empty())
+fn is_secure(address: &str) -> bool {
+    address.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))
 }
 
 fn config(roots: RootCertStore) -> Result<ClientConfig, String> {
@@ -66,6 +75,15 @@ fn add(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "_http")]
+    #[test]
+    fn only_https_is_proven_by_certificates() {
+        assert!(is_secure("https://gate.example.org") && is_secure("HTTPS://user:word@proxy:3128"));
+        for plain in ["", "http://https:1", "https", "proxy:3128", "ü://x"] {
+            assert!(!is_secure(plain), "{plain}");
+        }
+    }
 
     #[test]
     fn a_file_without_certificates_is_no_authority() {

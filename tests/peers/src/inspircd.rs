@@ -9,7 +9,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::{IrcClient, Process, free_port, loopback, program, scratch_dir};
+use crate::{IrcClient, Process, certificates, free_port, loopback, program, scratch_dir};
 
 /// The modules that the accounts need; Anope refuses the link without `chghost`, `hidechans` and `svshold`.
 const MODULES: [&str; 14] = [
@@ -53,7 +53,7 @@ impl Inspircd {
         let (server, services) = (program("inspircd"), program("anope"));
         let dir = scratch_dir();
         let [addr, tls_addr, link] = [(); 3].map(|()| loopback(free_port()));
-        make_certificates(dir.path());
+        certificates::make(dir.path());
 
         let config = dir.path().join("inspircd.conf");
         fs::write(&config, server_configuration(dir.path(), addr, tls_addr, link))
@@ -129,31 +129,6 @@ fn await_sasl(addr: SocketAddr) {
     let mut client = IrcClient::connect(addr);
     client.send("CAP LS 302");
     client.expect(|line| (line.contains(" LS ") || line.contains(" NEW ")) && line.contains("PLAIN"));
-}
-
-/// An authority of its own (`ca.pem`), and a certificate for `localhost` and 127.0.0.1 signed by it.
-fn make_certificates(dir: &Path) {
-    let openssl = program("openssl");
-    let request = |key: &str, certificate: &str, arguments: &[&str]| {
-        let output = Command::new(&openssl)
-            .current_dir(dir)
-            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"])
-            .args(["-days", "3650", "-keyout", key, "-out", certificate])
-            .args(arguments)
-            .output()
-            .expect("openssl runs");
-        assert!(output.status.success(), "openssl: {}", String::from_utf8_lossy(&output.stderr));
-    };
-    let authority = "basicConstraints=critical,CA:TRUE";
-    request(
-        "ca.key",
-        "ca.pem",
-        &["-subj", "/CN=test peers", "-addext", authority, "-addext", "keyUsage=keyCertSign"],
-    );
-    let (leaf, names) = ("basicConstraints=critical,CA:FALSE", "subjectAltName=DNS:localhost,IP:127.0.0.1");
-    let signed =
-        ["-CA", "ca.pem", "-CAkey", "ca.key", "-subj", "/CN=localhost", "-addext", leaf, "-addext", names];
-    request("key.pem", "cert.pem", &signed);
 }
 
 fn server_configuration(dir: &Path, addr: SocketAddr, tls_addr: SocketAddr, link: SocketAddr) -> String {

@@ -17,6 +17,7 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "peers read their configuration from plain files")]
 
+pub mod certificates;
 pub mod chromium;
 mod http;
 pub mod inspircd;

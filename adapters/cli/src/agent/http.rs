@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use dmgate::{Agent, AgentError, Turn};
+use dmgate_channels::tls;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Proxy, Response, StatusCode, redirect};
 
@@ -36,10 +37,11 @@ enum Trouble {
 impl Http {
     /// A client of this server. Nothing is sent yet.
     pub(super) fn new(settings: &HttpSettings, bounds: Bounds) -> Result<Self, ConfigError> {
-        // It fails only if one is chosen already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        let addresses = [&settings.url].into_iter().chain(&settings.proxy).map(String::as_str);
+        let trusted = tls::client_of(addresses).map_err(|reason| refused("agent.url", reason))?;
         // No redirects: messages and tokens go where the owner said. No proxy that the owner did not name.
         let mut builder = Client::builder()
+            .tls_backend_preconfigured(trusted)
             .default_headers(headers(settings)?)
             .redirect(redirect::Policy::none())
             .referer(false)

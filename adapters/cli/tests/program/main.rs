@@ -10,6 +10,7 @@
 )]
 
 mod admission;
+mod agent;
 mod approval;
 mod configuration;
 mod doctor;

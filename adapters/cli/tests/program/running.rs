@@ -11,17 +11,17 @@ use crate::place::Place;
 use crate::visitor::Visitor;
 
 /// The program, running.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     out: Lines<BufReader<ChildStdout>>,
     log: Lines<BufReader<ChildStderr>>,
 }
 
 /// A configuration that listens wherever there is room.
-const ANYWHERE: &str = "[gateway]\nlisten = '127.0.0.1:0'\n";
+pub(crate) const ANYWHERE: &str = "[gateway]\nlisten = '127.0.0.1:0'\n";
 
 impl Running {
-    fn start(place: &Place, words: &[&str], variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(place: &Place, words: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut program = place.program();
         program.arg("run").args(words).envs(variables.iter().copied());
         let mut child = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -31,7 +31,7 @@ impl Running {
     }
 
     /// The first line of the log with this text in it.
-    fn logged(&mut self, text: &str) -> String {
+    pub(crate) fn logged(&mut self, text: &str) -> String {
         self.log
             .by_ref()
             .map(Result::unwrap)
@@ -49,17 +49,17 @@ impl Running {
     }
 
     /// Somebody on its page.
-    fn visitor(&mut self) -> Visitor {
+    pub(crate) fn visitor(&mut self) -> Visitor {
         let line = self.said("/chat");
         Visitor::new(line.split_once("http://").unwrap().1.strip_suffix("/chat").unwrap())
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_raw(self.child.id().cast_signed()).unwrap(), signal).unwrap();
     }
 
     /// How it ended, and the rest of its log.
-    fn ended(mut self) -> (ExitStatus, String) {
+    pub(crate) fn ended(mut self) -> (ExitStatus, String) {
         let rest: Vec<String> = self.log.by_ref().map(Result::unwrap).collect();
         (self.child.wait().unwrap(), rest.join("\n"))
     }
