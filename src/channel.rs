@@ -29,6 +29,12 @@ pub trait ChannelAdapter: Send + Sync + 'static {
     /// hooks waits for `shutdown`.
     async fn run(&self, inbox: Inbox, shutdown: CancellationToken) -> Result<(), ChannelError>;
 
+    /// The status for a web hook request that its head condemns, whatever the body: so it need not be read. It spares
+    /// work and proves nothing; [`ChannelAdapter::webhook`] looks at everything.
+    fn refuses(&self, _head: &http::request::Parts) -> Option<http::StatusCode> {
+        None
+    }
+
     /// Answers one web hook request and returns the events in it. Authenticity is proven first, on the raw body. An
     /// adapter without web hooks answers 404.
     async fn webhook(&self, _request: http::Request<Bytes>) -> Webhook {

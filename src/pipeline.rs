@@ -94,6 +94,13 @@ impl Pipeline {
         Inbox(Destination::Pipeline(self.clone()))
     }
 
+    /// The status for a web hook request whose body need not be read: 404 for an account that has no adapter, and what
+    /// the adapter [refuses](ChannelAdapter::refuses) by the head alone.
+    #[must_use]
+    pub fn refuses(&self, account: &AccountKey, head: &http::request::Parts) -> Option<StatusCode> {
+        self.0.lines.get(account).map_or(Some(StatusCode::NOT_FOUND), |line| line.adapter.refuses(head))
+    }
+
     /// Hands a web hook request to the adapter of the account; its messages are decided and queued before the response
     /// is returned. 404 for an account that has no adapter, 503 once the pipeline is closing. What began is finished,
     /// also when the platform hangs up and nobody waits for the response.

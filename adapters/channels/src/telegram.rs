@@ -134,10 +134,14 @@ impl ChannelAdapter for Telegram {
         }
     }
 
+    fn refuses(&self, head: &http::request::Parts) -> Option<http::StatusCode> {
+        self.hook.as_ref().map_or(Some(http::StatusCode::NOT_FOUND), |hook| hook.refuses(head))
+    }
+
     async fn webhook(&self, request: http::Request<Bytes>) -> Webhook {
         match &self.hook {
             None => Webhook::status(http::StatusCode::NOT_FOUND),
-            Some(hook) => self.take(hook, &request),
+            Some(hook) => self.take(hook, request),
         }
     }
 

@@ -1,39 +1,47 @@
 //! Calls by a platform: what is checked of every one before its body is looked at.
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode};
+use http::request::Parts;
+use http::{Method, StatusCode};
 
 use crate::Secret;
 
 /// The longest body that any platform sends.
 const BODY_LIMIT: usize = 1024 * 1024;
 
-/// The body of a POST that carries `secret` in `header`, or the status for anything else.
+/// Whether the head is that of a POST that carries `secret` in `header`; the status for anything else.
 // INVARIANT I14: a secret that is missing, wrong, given twice, or not configured proves nothing.
-pub(crate) fn verified_by_header<'a>(
-    request: &'a Request<Bytes>,
+pub(crate) fn proven_by_header(
+    head: &Parts,
     header: &str,
     secret: Option<&Secret>,
-) -> Result<&'a [u8], StatusCode> {
-    if request.method() != Method::POST {
+) -> Result<(), StatusCode> {
+    if head.method != Method::POST {
         return Err(StatusCode::METHOD_NOT_ALLOWED);
     }
-    let mut given = request.headers().get_all(header).iter();
+    let mut given = head.headers.get_all(header).iter();
     let proven = match (secret, given.next(), given.next()) {
         (Some(secret), Some(given), None) => secret.is(given.as_bytes()),
         _ => false,
     };
-    if !proven {
-        return Err(StatusCode::UNAUTHORIZED);
-    }
-    if request.body().len() > BODY_LIMIT {
-        return Err(StatusCode::PAYLOAD_TOO_LARGE);
-    }
-    Ok(request.body())
+    if proven { Ok(()) } else { Err(StatusCode::UNAUTHORIZED) }
+}
+
+/// The body of a request that is [proven](proven_by_header), or the status for anything else.
+pub(crate) fn verified_by_header(
+    request: http::Request<Bytes>,
+    header: &str,
+    secret: Option<&Secret>,
+) -> Result<Bytes, StatusCode> {
+    let (head, body) = request.into_parts();
+    proven_by_header(&head, header, secret)?;
+    if body.len() > BODY_LIMIT { Err(StatusCode::PAYLOAD_TOO_LARGE) } else { Ok(body) }
 }
 
 #[cfg(test)]
 mod tests {
+    use http::Request;
+
     use super::*;
 
     fn answer(method: Method, secrets: &[&str], body: usize, secret: &str) -> u16 {
@@ -42,9 +50,9 @@ mod tests {
             request = request.header("x-secret", *secret);
         }
         let request = request.body(Bytes::from(vec![b'x'; body])).unwrap();
-        match verified_by_header(&request, "X-Secret", Some(&Secret::new(secret))) {
-            Ok(body) => {
-                assert_eq!(body.len(), request.body().len());
+        match verified_by_header(request, "X-Secret", Some(&Secret::new(secret))) {
+            Ok(whole) => {
+                assert_eq!(whole.len(), body);
                 200
             }
             Err(refused) => refused.as_u16(),
@@ -67,7 +75,7 @@ mod tests {
     #[test]
     fn i14_nothing_is_proven_where_no_secret_is_configured() {
         let request = Request::post("/").header("x-secret", "").body(Bytes::new()).unwrap();
-        let refused = verified_by_header(&request, "x-secret", None);
+        let refused = verified_by_header(request, "x-secret", None);
         assert_eq!(refused, Err(StatusCode::UNAUTHORIZED));
     }
 }

@@ -41,8 +41,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
-use crate::body;
-use crate::limits::Limits;
+use crate::body::{Bodies, SMALL};
 use crate::quota::{Exhausted, Quota};
 use crate::server::Peer;
 use crate::site::{Site, Sites};
@@ -55,7 +54,7 @@ pub(crate) struct Chat {
     pub(crate) is_proxied: bool,
     pub(crate) pages: Arc<Quota>,
     pub(crate) deliveries: Arc<Quota>,
-    pub(crate) limits: Arc<Limits>,
+    pub(crate) bodies: Arc<Bodies>,
     pub(crate) closing: CancellationToken,
 }
 
@@ -63,7 +62,7 @@ pub(crate) struct Chat {
 type Refused = StatusCode;
 
 /// The largest body, in bytes: 4,000 characters of four bytes and what JSON adds.
-const BODY_BYTES: usize = 16 * 1_024;
+const BODY_BYTES: usize = SMALL;
 /// The longest id of a message.
 const ID_BYTES: usize = 64;
 
@@ -142,8 +141,9 @@ async fn message(
     request: Request,
 ) -> Result<StatusCode, Refused> {
     let visitor = chat.visitor(request.headers(), &site)?;
-    let ticket = chat.deliveries.take(from).map_err(Exhausted::status)?;
     let MessageBody { text, id } = chat.read(request).await?;
+    // Not before the body is here: who sends one slowly must not take the place of who does not.
+    let ticket = chat.deliveries.take(from).map_err(Exhausted::status)?;
     // INVARIANT I11: one address has one request; but a proxy's is nobody's, or the first stranger would keep all others out.
     let from = (!chat.is_proxied || !from.to_canonical().is_loopback()).then_some(from);
     let written = written(visitor, from, &text, id).ok_or(StatusCode::BAD_REQUEST)?;
@@ -210,8 +210,8 @@ impl Chat {
         if !media_type.is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json")) {
             return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE);
         }
-        let body = body::read(request.into_body(), BODY_BYTES, self.limits.body_within).await?;
-        serde_json::from_slice(&body).map_err(|_| StatusCode::BAD_REQUEST)
+        let body = self.bodies.read(request.into_body(), BODY_BYTES).await?;
+        serde_json::from_slice(&body.bytes).map_err(|_| StatusCode::BAD_REQUEST)
     }
 }
 

@@ -11,6 +11,7 @@ use http::{StatusCode, header};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::body::Bodies;
 use crate::limits::Limits;
 use crate::quota::Quota;
 use crate::site::{PublicUrl, Sites};
@@ -71,11 +72,13 @@ impl Gateway {
 
     /// Which path leads where.
     fn routes(self, port: u16, shutdown: &CancellationToken) -> Router {
-        let limits = Arc::new(self.limits);
+        let limits = self.limits;
+        let bodies = Bodies::new(&limits);
         let webhooks = webhook::Webhooks {
             pipeline: self.pipeline.clone(),
             deliveries: Quota::new(limits.deliveries, limits.deliveries.div_ceil(4), true),
-            limits: Arc::clone(&limits),
+            bodies: Arc::clone(&bodies),
+            largest: limits.webhook_bytes,
         };
         let mut routes =
             Router::new().route("/healthz", get(|| async { "ok" })).merge(webhook::routes(webhooks));
@@ -88,7 +91,7 @@ impl Gateway {
                 deliveries: Quota::new(limits.deliveries, limits.deliveries_per_address, is_proxied),
                 inbox: self.pipeline.inbox(),
                 webchat,
-                limits,
+                bodies,
                 closing: shutdown.clone(),
             };
             let to_chat = || async { (StatusCode::FOUND, [(header::LOCATION, "/chat")]) };

@@ -21,6 +21,9 @@ pub struct Limits {
     pub deliveries_per_address: usize,
     /// The largest body of a web hook, in bytes.
     pub webhook_bytes: usize,
+    /// Bodies of more than 16 KiB in memory at once; the next ones are read when there is room. All others take no more
+    /// than 16 KiB for each connection: with the defaults 16 MiB, and the large ones 64 MiB.
+    pub large_bodies: usize,
     /// How long a request's head may take, and how long a connection may idle.
     pub head_within: Duration,
     /// How long a request's body may take.
@@ -41,6 +44,7 @@ impl Default for Limits {
             deliveries: 256,
             deliveries_per_address: 16,
             webhook_bytes: 1_024 * 1_024,
+            large_bodies: 64,
             head_within: Duration::from_secs(15),
             body_within: Duration::from_secs(15),
             stalled_for: Duration::from_secs(30),

@@ -10,8 +10,7 @@ use axum::routing::post;
 use dmgate::{AccountKey, Pipeline};
 use http::{StatusCode, header};
 
-use crate::body;
-use crate::limits::Limits;
+use crate::body::{Bodies, Whole};
 use crate::quota::Quota;
 use crate::server::Peer;
 
@@ -19,7 +18,9 @@ use crate::server::Peer;
 pub(crate) struct Webhooks {
     pub(crate) pipeline: Pipeline,
     pub(crate) deliveries: Arc<Quota>,
-    pub(crate) limits: Arc<Limits>,
+    pub(crate) bodies: Arc<Bodies>,
+    /// The largest body, in bytes.
+    pub(crate) largest: usize,
 }
 
 pub(crate) fn routes(webhooks: Webhooks) -> Router {
@@ -35,6 +36,22 @@ async fn deliver(
 ) -> Response {
     let account = path.ok().and_then(|Path((channel, account))| account_of(&channel, &account));
     let Some(account) = account else { return StatusCode::NOT_FOUND.into_response() };
+    let (mut head, body) = request.into_parts();
+    // Cookies are the web chat's, whoever sent them here; our own notes on the request are nobody else's business.
+    head.headers.remove(header::COOKIE);
+    head.extensions.clear();
+    if let Some(status) = webhooks.pipeline.refuses(&account, &head) {
+        tracing::debug!(%account, %status, "a web hook is refused by its head");
+        return status.into_response();
+    }
+    let Whole { bytes, room } = match webhooks.bodies.read(body, webhooks.largest).await {
+        Ok(whole) => whole,
+        Err(status) => {
+            tracing::debug!(%account, %status, "a web hook's body is refused");
+            return status.into_response();
+        }
+    };
+    // Not before the body is here: who sends one slowly must not take the place of who does not.
     let ticket = match webhooks.deliveries.take(from) {
         Ok(ticket) => ticket,
         Err(exhausted) => {
@@ -43,21 +60,10 @@ async fn deliver(
             return exhausted.status().into_response();
         }
     };
-    let (mut head, body) = request.into_parts();
-    let body = match body::read(body, webhooks.limits.webhook_bytes, webhooks.limits.body_within).await {
-        Ok(body) => body,
-        Err(status) => {
-            tracing::debug!(%account, %status, "a web hook's body is refused");
-            return status.into_response();
-        }
-    };
-    // Cookies are the web chat's, whoever sent them here; our own notes on the request are nobody else's business.
-    head.headers.remove(header::COOKIE);
-    head.extensions.clear();
-    let request = http::Request::from_parts(head, body);
+    let request = http::Request::from_parts(head, bytes);
     // A task of its own: a platform that hangs up early must not cut a message off half-way.
     let answer = tokio::spawn(async move {
-        let _ticket = ticket;
+        let _under_way = (ticket, room);
         webhooks.pipeline.webhook(&account, request).await
     });
     match answer.await {

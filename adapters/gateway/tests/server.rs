@@ -42,6 +42,10 @@ impl ChannelAdapter for Hooked {
         Ok(())
     }
 
+    fn refuses(&self, head: &http::request::Parts) -> Option<http::StatusCode> {
+        head.headers.contains_key("x-forged").then_some(http::StatusCode::UNAUTHORIZED)
+    }
+
     async fn webhook(&self, request: http::Request<Bytes>) -> Webhook {
         self.requests.lock().unwrap().push(request);
         let response =
@@ -153,6 +157,39 @@ async fn a_web_hook_has_a_largest_size() {
         assert!(answer.starts_with("HTTP/1.1 400 "), "{twice}: {answer}");
     }
     assert_eq!(adapter.requests.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_web_hook_that_its_head_condemns_is_not_read() {
+    let adapter = hooked();
+    let server = Server::with(Limits::default(), vec![Arc::clone(&adapter) as Arc<dyn ChannelAdapter>]).await;
+    let head = "POST /webhooks/hooked/work HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Forged: 1\r\n\
+                Expect: 100-continue\r\nContent-Length: 20\r\n\r\n";
+    assert!(rest(connect(&server, head).await).await.starts_with("HTTP/1.1 401 "));
+    assert!(adapter.requests.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn who_sends_slowly_takes_nobodys_place() {
+    let limits = Limits { deliveries: 1, deliveries_per_address: 1, ..Limits::default() };
+    let server = Server::with(limits, vec![hooked() as Arc<dyn ChannelAdapter>]).await;
+    let ann = server.visitor().await;
+    let to_chat = format!("Origin: {}\r\nContent-Type: application/json\r\n{}", server.origin(), ann.cookie);
+    let mut slow = Vec::new();
+    for (path, headers) in [("/webhooks/hooked/work", ""), ("/chat/messages", &to_chat)] {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\n{headers}Expect: 100-continue\r\nContent-Length: 20\r\n\r\n",
+            server.addr
+        );
+        let mut half = connect(&server, head).await;
+        // From here on its body is waited for.
+        let mut answer = [0; 12];
+        half.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 100");
+        slow.push(half);
+    }
+    assert_eq!(server.post_with("/webhooks/hooked/work", "", "{}").await.status, 207);
+    assert_eq!(server.write(&ann, "hello").await.status, 202);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use dmgate::{ChannelError, ChannelStatus, Inbox, Webhook};
 use http::StatusCode;
+use http::request::Parts;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -11,7 +12,7 @@ use crate::adapter::Setup;
 use crate::backoff::Backoff;
 use crate::options::ConfigError;
 use crate::secret::Secret;
-use crate::webhook::verified_by_header;
+use crate::webhook::{proven_by_header, verified_by_header};
 
 /// The header that carries the secret.
 const HEADER: &str = "x-telegram-bot-api-secret-token";
@@ -41,6 +42,11 @@ impl Hook {
             )
         })?;
         Ok(Self { url, secret })
+    }
+
+    /// The status for a call that is not Telegram's, as its head shows.
+    pub(super) fn refuses(&self, head: &Parts) -> Option<StatusCode> {
+        proven_by_header(head, HEADER, Some(&self.secret)).err()
     }
 }
 
@@ -80,12 +86,12 @@ impl Telegram {
     }
 
     /// One call of Telegram's.
-    pub(super) fn take(&self, hook: &Hook, request: &http::Request<Bytes>) -> Webhook {
+    pub(super) fn take(&self, hook: &Hook, request: http::Request<Bytes>) -> Webhook {
         let body = match verified_by_header(request, HEADER, Some(&hook.secret)) {
             Ok(body) => body,
             Err(refused) => return Webhook::status(refused),
         };
-        let Ok(update) = serde_json::from_slice::<Value>(body) else {
+        let Ok(update) = serde_json::from_slice::<Value>(&body) else {
             return Webhook::status(StatusCode::BAD_REQUEST);
         };
         let Some(id) = update::id(&update) else {
