@@ -21,6 +21,9 @@ const QUEUE: usize = 32;
 /// Turns at the same time, over all conversations.
 const TURNS: usize = 64;
 
+/// Turns that have their answer while showing that they are worked on has not come to its end. Of more it is cut off.
+const TYPING: usize = 64;
+
 /// Tries of one answer.
 const TRIES: u32 = 6;
 
@@ -32,6 +35,7 @@ pub(super) struct Conversations {
     /// To be found by, not to be kept open by: that is what those do who wait in a queue, or to get into it.
     queues: DashMap<(AccountKey, SenderId), Option<mpsc::WeakSender<Admitted>>>,
     turns: Semaphore,
+    typing: Arc<Semaphore>,
     begun: AtomicU64,
 }
 
@@ -44,7 +48,8 @@ struct Admitted {
 
 impl Default for Conversations {
     fn default() -> Self {
-        Self { queues: DashMap::new(), turns: Semaphore::new(TURNS), begun: AtomicU64::new(0) }
+        let typing = Arc::new(Semaphore::new(TYPING));
+        Self { queues: DashMap::new(), turns: Semaphore::new(TURNS), typing, begun: AtomicU64::new(0) }
     }
 }
 
@@ -74,6 +79,17 @@ impl Conversations {
             queue
         })
     }
+
+    /// Lets the end come of showing that an answer is worked on, when the answer is there. Nobody waits for it; but a
+    /// call that is cut off costs an adapter its connection.
+    fn see_out(&self, typing: impl Future<Output = ()> + Send + 'static) {
+        if let Ok(room) = Arc::clone(&self.typing).try_acquire_owned() {
+            tokio::spawn(async move {
+                typing.await;
+                drop(room);
+            });
+        }
+    }
 }
 
 /// Works off one conversation, and ends when nobody has its queue any more.
@@ -100,10 +116,15 @@ async fn turn(pipeline: Pipeline, permit: Permit, message: InboundMessage) {
     let (account, route) = (message.account.clone(), message.route.clone());
     let Some(turn) = Turn::new(permit.clone(), message, Arc::clone(&line.adapter)) else { return };
     let mut answer = pipeline.0.agent.respond(turn);
+    let (adapter, to) = (Arc::clone(&line.adapter), route.clone());
+    let mut typing = Box::pin(async move { adapter.show_typing(&to).await });
     let answer = tokio::select! {
         biased;
-        () = line.adapter.show_typing(&route) => answer.await,
-        answer = &mut answer => answer,
+        () = &mut typing => answer.await,
+        answer = &mut answer => {
+            pipeline.0.conversations.see_out(typing);
+            answer
+        }
     };
     // An answer that can't be delivered keeps nobody else's turn from beginning.
     drop(under_way);

@@ -146,17 +146,19 @@ pub(crate) fn adapter(outcomes: Vec<Result<(), SendError>>) -> (MockChannelAdapt
 }
 
 /// A mocked adapter whose calls take their time: each waits for a permit of `hold`, a text after it left. It breaks down
-/// where `breaks` says so.
+/// where `breaks` says so. Showing that an answer is worked on waits for `typing`, and has a share of it meanwhile.
 pub(crate) struct Slow {
     pub(crate) mock: MockChannelAdapter,
     pub(crate) hold: Arc<Semaphore>,
+    pub(crate) typing: Arc<Semaphore>,
     pub(crate) breaks: fn(&ReplyRoute, &OutboundText) -> bool,
 }
 
 impl Slow {
     /// One that takes no time before `hold` runs out, and breaks down nowhere.
     pub(crate) fn new(mock: MockChannelAdapter, permits: usize) -> Self {
-        Self { mock, hold: Arc::new(Semaphore::new(permits)), breaks: |_, _| false }
+        let typing = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
+        Self { mock, hold: Arc::new(Semaphore::new(permits)), typing, breaks: |_, _| false }
     }
 }
 
@@ -184,6 +186,8 @@ impl ChannelAdapter for Slow {
 
     async fn show_typing(&self, route: &ReplyRoute) {
         self.mock.show_typing(route).await;
+        let typing = Arc::clone(&self.typing);
+        typing.acquire().await.unwrap().forget();
     }
 
     async fn fetch(&self, permit: &Permit, what: &Attachment, limit: u64) -> Result<Bytes, FetchError> {

@@ -9,6 +9,7 @@ use dmgate::{
     TextKind,
 };
 use mockall::predicate;
+use tokio::sync::Semaphore;
 
 use crate::support::{
     Echo, Ground, HOUR, Running, Slow, Works, account, adapter, adapter_of, allow, approve, bodies, desk,
@@ -314,5 +315,27 @@ async fn i1_what_came_with_a_message_is_fetched_with_its_permit_only() {
     let bytes = work.turn.fetch(&work.turn.message().attachments[0], 1_000).await.unwrap();
     work.answer(std::str::from_utf8(&bytes).unwrap());
     assert_eq!(sends.next().await.text.body, "pixels");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn showing_that_an_answer_is_worked_on_ends_by_itself_and_within_bounds() {
+    let ground = Ground::new();
+    allow(&*ground.store, "42").await;
+    let (mock, mut sends) = adapter(vec![]);
+    let typing = Arc::new(Semaphore::new(0));
+    let slow = Slow { typing: Arc::clone(&typing), ..Slow::new(mock, 100) };
+    let running = ground.run(slow, Echo);
+    // Each holds one, beside the adapter and the test.
+    let shown = || Arc::strong_count(&typing) - 2;
+    for number in 1..=100 {
+        running.inbox.deliver(message("42", "hello")).await;
+        sends.next().await;
+        assert_eq!(shown(), number.min(64));
+    }
+    typing.add_permits(64);
+    while shown() > 0 {
+        tokio::task::yield_now().await;
+    }
     running.stop().await;
 }

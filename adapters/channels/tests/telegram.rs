@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod kept_alive;
 mod web_server;
 
 use std::sync::Arc;
@@ -11,12 +12,13 @@ use dmgate::pairing::{Approval, Surface, Target};
 use dmgate::store::{Actor, MemoryStore};
 use dmgate::{
     AccountKey, Agent, AgentError, ChannelAdapter, DmGate, DmPolicy, InboundMessage, Inbox, Pipeline,
-    SenderId, Turn, World,
+    ReplyRoute, Sender, SenderId, Turn, World,
 };
 use dmgate_channels::{Channel, Options, Setup};
 use dmgate_test_peers::TelegramEmulator;
+use kept_alive::KeptAlive;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use web_server::WebServer;
 
@@ -201,6 +203,45 @@ async fn a_web_hook_takes_over_and_a_poll_takes_it_back() {
     running.await.unwrap().unwrap();
     let hook: Value = ask(&emulator, |emulator| emulator.bot("getWebhookInfo", &json!({}))).await;
     assert_eq!(hook["result"]["url"], json!(""));
+}
+
+/// Answers as often as it may.
+struct Patient(Arc<Semaphore>);
+
+#[async_trait]
+impl Agent for Patient {
+    async fn respond(&self, _turn: Turn) -> Result<Vec<String>, AgentError> {
+        self.0.acquire().await.unwrap().forget();
+        Ok(vec!["yes".to_owned()])
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_there_before_typing_is_shown_costs_no_connection() {
+    let mut server = KeptAlive::start().await;
+    let channel = adapter(None, Options::new().with("api_base", server.base()));
+    let account = channel.meta().account.clone();
+    let ann = SenderId::parse(account.channel(), "42").unwrap();
+    let gate = DmGate::builder().store(MemoryStore::new(World::default())).build();
+    let actor = Actor { name: "owner".to_owned(), surface: Surface::Local };
+    gate.store().allow(&account, &ann, &actor).await.unwrap();
+    let may_answer = Arc::new(Semaphore::new(0));
+    // It is not run, so there is no poll among the calls.
+    let pipeline = Pipeline::new(gate, Arc::new(Patient(Arc::clone(&may_answer))), vec![channel]);
+    for _ in 0..16 {
+        let mut message = InboundMessage::direct(account.clone(), Sender::new(ann.clone()), "hello");
+        message.route = ReplyRoute::new("42");
+        assert!(pipeline.inbox().deliver(message).await);
+        let typing = server.call().await;
+        assert!(typing.path.ends_with("/sendChatAction"), "{}", typing.path);
+        may_answer.add_permits(1);
+        let answer = server.call().await;
+        assert!(answer.path.ends_with("/sendMessage"), "{}", answer.path);
+        typing.answer(json!({ "ok": true, "result": true }));
+        answer.answer(json!({ "ok": true, "result": {} }));
+    }
+    // Two at the same time, and a few more where one came back a moment too late.
+    assert!(server.connections() < 6, "{} connections", server.connections());
 }
 
 async fn approve(gate: &DmGate, account: &AccountKey, sender: &str) {
