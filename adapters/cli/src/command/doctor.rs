@@ -111,6 +111,7 @@ fn look_at_state(shared_with_openclaw: bool, context: &Context) -> Vec<Finding> 
     if !dir.join("credentials").is_dir() {
         findings.push(finding(Level::Note, &dir.display(), "nothing is stored yet", ""));
     } else {
+        // Watched, so that it is seen whether that works here; ending the watch is most of what this command takes.
         let options = FileOptions { create: false, shared_with_openclaw, ..FileOptions::new(dir) };
         match FileStore::open(options, World::default()) {
             Ok(store) => findings.extend(store.inspect()),
