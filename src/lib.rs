@@ -14,6 +14,7 @@ mod pipeline;
 mod policy;
 mod reply;
 pub mod store;
+mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 

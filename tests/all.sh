@@ -6,5 +6,9 @@ cd "$(dirname "$0")/.."
 tests/peers/install.sh
 results="$(mktemp)"
 trap 'rm -f "$results"' EXIT
-cargo test --workspace "$@" | tee "$results"
+{
+  cargo test --workspace "$@"
+  # With a feature of its own, which changes nothing of what is tested above.
+  cargo test --package dmgate-interleavings --features loom
+} | tee "$results"
 awk '/^test result:/ { passed += $4; failed += $6 } END { print passed + 0 " passed, " failed + 0 " failed" }' "$results"

@@ -41,6 +41,12 @@ faults() {
   DMGATE_FAULTS=all cargo test --test crash steps -- --nocapture
 }
 
+# Every order of steps of the protocols between threads, with up to `LOOM_MAX_PREEMPTIONS` (4) interruptions.
+interleavings() {
+  LOOM_MAX_PREEMPTIONS="${LOOM_MAX_PREEMPTIONS:-4}" \
+    cargo test -p dmgate-interleavings --features loom -- --nocapture
+}
+
 # OpenClaw stopped while it holds its lock, for as long as its rule says by the real clock.
 stopped() {
   DMGATE_STOPPED=1 cargo test --test neighbour stopped

@@ -1,9 +1,6 @@
 //! One account in the gate: what its decisions rest on, and the question whether that still holds.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-
-use arc_swap::ArcSwap;
+use std::sync::Arc;
 
 use super::grant::{AccountNumber, Grant};
 use crate::allowlist::IdSet;
@@ -13,6 +10,8 @@ use crate::message::{AccountKey, InboundMessage};
 use crate::observe;
 use crate::policy::{AccountPolicy, Freshness};
 use crate::store::{Loaded, Snapshot, Store};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{ArcSwap, Mutex, PoisonError};
 
 pub(super) struct Account {
     pub(super) key: AccountKey,

@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use super::account::{Account, State};
+use crate::sync::thread_local;
 
 /// More than most gates have accounts. Those that share a place put each other out.
 const PLACES: usize = 64;

@@ -8,15 +8,15 @@
 use std::collections::HashMap;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
-use arc_swap::ArcSwapOption;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::disk::{Dir, DirError};
 use super::watch::{Changes, Lane, Peek, Watch, WatchError};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{ArcSwapOption, Mutex, MutexGuard, PoisonError};
 
 /// The opened directory.
 pub(super) struct Place {

@@ -1,12 +1,13 @@
 //! Strangers who knock at the same time share one transaction.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
 use crate::decision::Fault;
 use crate::pairing::{Knock, Knocked};
 use crate::store::StoreError;
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What becomes of a knock.
 pub(super) type Answer = Result<Knocked, StoreError>;
@@ -45,7 +46,7 @@ impl Queue {
         answer.await.unwrap_or_else(|_| Err(Fault::unreadable("the store broke down; see the log").into()))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
