@@ -81,6 +81,29 @@ fuzz() {
   printf '%s\n' "${targets[@]}" | xargs -P 2 -I{} bash -c 'one {}'
 }
 
+# Each place of the gate, the rules and the file store changed, one at a time, and shown to the tests that reach it.
+# What became of each is in target/mutants/result; a run that was stopped goes on from there. Needs python3;
+# cargo-mutants, which lists the changes, is built where it is missing.
+mutants() {
+  local place="${CARGO_TARGET_DIR:-$PWD/target}/mutants"
+  export PATH="$place/tools/bin:$PATH"
+  cargo mutants --version 2>/dev/null || cargo install cargo-mutants --locked --root "$place/tools"
+  if [ ! -d "$place/python" ]; then
+    python3 -m venv "$place/python"
+    "$place/python/bin/pip" install -q tree-sitter==0.26.1 tree-sitter-rust==0.24.2
+  fi
+  if [ ! -d "$place/sources" ]; then
+    mkdir -p "$place/sources"
+    git ls-files -z | tar c --null -T - | tar x -C "$place/sources"
+    cargo mutants --list --json -p dmgate >"$place/list.json"
+  fi
+  # Of tests that do one thing many times, some times are enough.
+  export DMGATE_MODEL_SEQUENCES=100 DMGATE_HANDSHAKES=20 DMGATE_RACES=1 DMGATE_FLOOD=200 DMGATE_CORRUPTION_BITS=1
+  DMGATE_QUICK=6 CARGO_TARGET_DIR="$place/target" "$place/python/bin/python" tests/mutants/together.py \
+    "$place/list.json" "$place/sources" "$place/result" \
+    dmgate:{lib,store,advisories,gate,model,crash} dmgate-cli:program dmgate:pipeline
+}
+
 names() { declare -F | awk '$3 != "names" { print $3 }'; }
 
 if [ $# -eq 0 ]; then
