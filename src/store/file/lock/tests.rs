@@ -261,6 +261,13 @@ fn i13_a_lock_that_was_taken_over_is_no_longer_ours_and_is_not_released() {
     assert!(!taken.is_still_ours(waiting.now()), "the same file, with another text");
     drop(taken);
     assert_eq!(dir.read("p.json.lock").unwrap().unwrap().bytes.len(), 3);
+
+    dir.remove("p.json.lock").unwrap();
+    let taken = sidecar(&dir, &waiting, 0).unwrap();
+    let mut file = std::fs::OpenOptions::new().write(true).open(taken.path()).unwrap();
+    std::io::Write::write_all(&mut file, &vec![b'x'; text.len()]).unwrap();
+    drop(taken);
+    assert!(dir.read("p.json.lock").unwrap().unwrap().bytes.starts_with(b"x"), "a text of the same length");
 }
 
 #[test]
