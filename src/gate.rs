@@ -131,7 +131,7 @@ impl DmGate {
         }
         let state = account.load().await;
         let preview = match self.weigh(&account.key, message, &state) {
-            Verdict::Admit(reason) => Preview::Decided(account.let_in(message, reason)),
+            Verdict::Admit(reason) => Preview::Decided(account.admission(message, reason)),
             Verdict::Ignore(reason) => Preview::Decided(ignore(reason)),
             Verdict::Unavailable(fault) => Preview::Decided(Decision::Unavailable(fault)),
             Verdict::Bind(_) => Preview::ByAlias,

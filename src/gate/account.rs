@@ -124,42 +124,53 @@ impl Account {
         state.revision.is_some() && self.store.revision(&self.key) == state.revision
     }
 
-    /// Begins to read the state anew beside the decisions that the last one still serves.
+    /// Begins to read the state anew beside the decisions that the last one still serves. What could not be read ends
+    /// nothing before the bound does.
     fn renew(self: &Arc<Self>) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         if !self.is_renewing.swap(true, Ordering::AcqRel) {
             let renewal = Renewal(Arc::clone(self));
-            runtime.spawn(async move { drop(renewal.0.load().await) });
+            runtime.spawn(async move {
+                let ticks = renewal.0.clock.ticks();
+                let loaded = renewal.0.store.load(&renewal.0.key).await;
+                if loaded.revision.is_some() {
+                    renewal.0.keep(ticks, loaded);
+                }
+            });
         }
     }
 
     /// Reads the snapshot anew, and keeps it.
     pub(super) async fn load(&self) -> Arc<State> {
         let ticks = self.clock.ticks();
-        let Loaded { revision, snapshot } = self.store.load(&self.key).await;
-        self.replace(|last| State {
-            policy: Arc::clone(&last.policy),
-            snapshot,
-            revision,
-            checked_at: ticks.into(),
-            ..*last
+        let loaded = self.store.load(&self.key).await;
+        self.keep(ticks, loaded)
+    }
+
+    /// Keeps what was read from `ticks` on, unless the last state is known to hold from a later moment on: what was seen
+    /// once is not unseen because an earlier reading took longer.
+    fn keep(&self, ticks: u64, Loaded { revision, snapshot }: Loaded) -> Arc<State> {
+        self.replace(|last| {
+            let is_late = last.revision.is_some() && last.checked_at.load(Ordering::Relaxed) > ticks;
+            let policy = Arc::clone(&last.policy);
+            (!is_late).then(|| State { policy, snapshot, revision, checked_at: ticks.into(), ..*last })
         })
     }
 
     /// Puts a policy in force, from the next message on.
     pub(super) fn set_policy(&self, policy: AccountPolicy) {
-        self.replace(|last| State {
-            policy: Policy::new(policy),
-            snapshot: Arc::clone(&last.snapshot),
-            checked_at: last.checked_at.load(Ordering::Relaxed).into(),
-            ..*last
+        self.replace(|last| {
+            let (policy, snapshot) = (Policy::new(policy), Arc::clone(&last.snapshot));
+            let checked_at = last.checked_at.load(Ordering::Relaxed).into();
+            Some(State { policy, snapshot, checked_at, ..*last })
         });
     }
 
-    fn replace(&self, with: impl FnOnce(&State) -> State) -> Arc<State> {
+    fn replace(&self, with: impl FnOnce(&State) -> Option<State>) -> Arc<State> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = self.state.load();
-        let state = Arc::new(State { version: last.version + 1, ..with(&last) });
+        let last = self.state.load_full();
+        let Some(next) = with(&last) else { return last };
+        let state = Arc::new(State { version: last.version + 1, ..next });
         self.state.store(Arc::clone(&state));
         self.version.store(state.version, Ordering::Release);
         state
@@ -169,6 +180,12 @@ impl Account {
     #[inline]
     pub(super) fn let_in(&self, message: &InboundMessage, reason: Reason) -> Decision {
         observe::admitted(message, reason);
+        self.admission(message, reason)
+    }
+
+    /// What [`Account::let_in`] says, and the log does not tell.
+    #[inline]
+    pub(super) fn admission(&self, message: &InboundMessage, reason: Reason) -> Decision {
         Decision::Admit(Permit::new(Grant::new(self.number, message.sender.known_by(), reason)))
     }
 
@@ -209,5 +226,21 @@ mod tests {
         let account = Account::new(key, AccountPolicy::default(), &store, &world.clock);
         let told: Vec<u64> = (0..25_000).filter(|ticks| account.may_tell(*ticks)).collect();
         assert_eq!(told, [0, TOLD_FOR, 2 * TOLD_FOR]);
+    }
+
+    #[test]
+    fn i9_what_was_read_later_is_not_undone_by_a_reading_that_took_longer() {
+        let key = AccountKey::parse("custom", "default").unwrap();
+        let world = World::default();
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new(world.clone()));
+        let account = Account::new(key, AccountPolicy::default(), &store, &world.clock);
+        let read = |revision| {
+            let nothing = Snapshot::unavailable(&Fault::unreadable("a test"));
+            Loaded { revision: Some(revision), snapshot: Arc::new(nothing) }
+        };
+        assert_eq!(account.keep(20, read(2)).revision, Some(2));
+        assert_eq!(account.keep(10, read(1)).revision, Some(2));
+        assert_eq!(account.state().revision, Some(2));
+        assert_eq!(account.keep(20, read(3)).revision, Some(3), "begun at the same moment");
     }
 }

@@ -1,7 +1,7 @@
 //! What the files of a channel say, read once and again only when they changed.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use sha2::{Digest, Sha256};
 
@@ -53,7 +53,12 @@ impl View {
     /// The snapshot of an account, if none of its files changed since it was made; reads nothing.
     pub(super) fn unchanged(&self, account: &AccountKey, freshness: &Freshness) -> Option<Loaded> {
         let revision = Some(freshness.revision()?);
-        let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        // Who asks here must not wait: somebody may be reading a long list.
+        let cache = match self.cache.try_lock() {
+            Ok(cache) => cache,
+            Err(TryLockError::Poisoned(broken)) => broken.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
         let snapshot = Arc::clone(cache.snapshots.get(account.account())?);
         let holds = |read_at: Option<u64>, names: &[String]| {
             names.iter().all(|name| match (freshness.changed_at(name), read_at) {
