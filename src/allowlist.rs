@@ -13,7 +13,7 @@ use crate::message::SenderId;
 /// An entry costs its bytes and two more, and four of the index. On a hit the whole id is compared, never a hash alone.
 #[derive(Default)]
 pub struct IdSet {
-    /// Where each bucket begins, and where the last one ends; empty where there is no id.
+    /// Where each bucket begins, and where the last one ends.
     index: Box<[u32]>,
     /// The ids, as [`Entries`] reads them.
     arena: Box<[u8]>,

@@ -1,7 +1,7 @@
 //! The states that a thread looked at last.
 //!
 //! A state is looked at on every message and replaced at human speed. Getting it from behind the shared pointer costs two
-//! atomic exchanges, a third of a whole decision; here it costs a comparison. The price: a thread that sees no more
+//! atomic exchanges; here it costs a comparison. The price: a thread that sees no more
 //! messages of an account keeps the last state that it saw.
 
 use std::cell::Cell;

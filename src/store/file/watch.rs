@@ -98,7 +98,7 @@ pub(crate) enum Peek {
     Quiet,
     /// Something; [`Watch::drain`] says what.
     Pending,
-    /// The watch sees nothing any more; make a new one.
+    /// The watch sees nothing any more; aim it anew.
     Lost,
 }
 
@@ -109,7 +109,7 @@ pub(crate) enum Changes {
     Names(Vec<String>),
     /// More than the kernel could keep: any file.
     Everything,
-    /// The directory or one above it was moved, removed or unmounted. From now on the watch is [lost](Peek::Lost).
+    /// The directory or one above it was moved, removed or unmounted. Until it is aimed anew, the watch is [lost](Peek::Lost).
     Replaced,
 }
 
