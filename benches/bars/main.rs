@@ -13,6 +13,7 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures with the machine's clock")]
 
+mod disk;
 mod elsewhere;
 mod handshake;
 mod issuing;

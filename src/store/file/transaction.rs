@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::disk::{Dir, FileError, Identity};
+use super::disk::{Dir, FileError, Identity, Names};
 use super::document::{AllowDocument, DocumentError, PendingDocument, StoredRequest};
 use super::fault::{Step, step};
 use super::journal::Journal;
@@ -142,7 +142,8 @@ impl<'a> Transaction<'a> {
 
     /// Writes what changed; says whether that was anything.
     // INVARIANT I4: who comes in comes in first; what is over is over last.
-    // INVARIANT I6: a request is on disk before the record knows it, and in the record before its code is handed out.
+    // INVARIANT I6: a request is in its file before the record knows it, and both are durable before its code is handed
+    // out.
     fn write(&mut self) -> Result<bool, Interrupted> {
         let change = std::mem::take(&mut self.change);
         let mut wrote = false;
@@ -152,19 +153,20 @@ impl<'a> Transaction<'a> {
         for (account, id) in &change.admit {
             wrote |= self.admit(account, id)?;
         }
-        let adds = !change.add.is_empty();
+        let (adds, is_noted) = (!change.add.is_empty(), !change.entries.is_empty());
         if adds {
             self.between(&mut wrote)?;
-            self.write_pending(&change)?;
+            // What is noted after it makes both durable.
+            self.write_pending(&change, if is_noted { Names::Leave } else { Names::Sync })?;
         }
-        if !change.entries.is_empty() {
+        if is_noted {
             self.between(&mut wrote)?;
-            self.write_journal(&change)?;
+            self.write_journal(&change, if adds { Names::Sync } else { Names::Leave })?;
         }
         let is_over = !change.drop.is_empty() || !change.restamp.is_empty();
         if is_over && !adds {
             self.between(&mut wrote)?;
-            self.write_pending(&change)?;
+            self.write_pending(&change, Names::Sync)?;
         }
         Ok(wrote)
     }
@@ -220,7 +222,7 @@ impl<'a> Transaction<'a> {
     }
 
     // INVARIANT I7: a pending file that can't be trusted is not written.
-    fn write_pending(&mut self, change: &Change) -> Result<(), Interrupted> {
+    fn write_pending(&mut self, change: &Change, names: Names) -> Result<(), Interrupted> {
         let Ok(file) = &mut self.pending else { return Ok(()) };
         let channel = self.channel;
         file.document.retain(|stored| !change.drop.contains(&request_id(channel, stored)));
@@ -230,16 +232,16 @@ impl<'a> Transaction<'a> {
         change.add.iter().for_each(|request| file.document.push(&stored(request)));
         let bytes = file.document.to_bytes();
         let (clock, lock) = (&*self.inner.world.clock, &self.pending_lock);
-        file.replace_under(&self.dir, &bytes, lock, clock)
+        file.replace_under(&self.dir, &bytes, names, lock, clock)
     }
 
-    fn write_journal(&mut self, change: &Change) -> Result<(), Interrupted> {
+    fn write_journal(&mut self, change: &Change, names: Names) -> Result<(), Interrupted> {
         let name = names::journal(self.channel);
         self.pending_lock.confirm(self.inner.world.clock.now().as_millis())?;
         match self.journal.appended(&change.entries) {
             Some(bytes) => {
                 self.dir
-                    .append(&name, &bytes, self.journal.length)
+                    .append(&name, &bytes, self.journal.length, names)
                     .map_err(|error| trouble::fault(&error))?;
             }
             None => {
@@ -271,7 +273,7 @@ impl<T> File<T> {
     fn replace(&mut self, dir: &Dir, bytes: &[u8], clock: &dyn Clock) -> Result<(), Interrupted> {
         match self.lock.take() {
             Some(lock) => {
-                let result = self.replace_under(dir, bytes, &lock, clock);
+                let result = self.replace_under(dir, bytes, Names::Sync, &lock, clock);
                 self.lock = Some(lock);
                 result
             }
@@ -286,12 +288,13 @@ impl<T> File<T> {
         &mut self,
         dir: &Dir,
         bytes: &[u8],
+        names: Names,
         lock: &Sidecar,
         clock: &dyn Clock,
     ) -> Result<(), Interrupted> {
         let (name, known) = (&self.name, self.identity);
         let lost = || LockError::Lost { path: lock.path() };
-        let written = dir.replace_known(name, known, bytes, || {
+        let written = dir.replace_known(name, known, bytes, names, || {
             lock.confirm(clock.now().as_millis())?;
             let still_there = dir.identify(name)? == known;
             if still_there { Ok(()) } else { Err(lost()) }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::super::fault::{Armed, Fault, Step, on_this_thread};
-use super::{Dir, DirError, FileError, Identity, Kind, MAX_FILE, is_one_state, temp_name};
+use super::{Dir, DirError, FileError, Identity, Kind, MAX_FILE, Names, is_one_state, temp_name};
 
 const EIO: i32 = 5;
 const HOUR: Duration = Duration::from_secs(3600);
@@ -126,18 +126,21 @@ fn i7_only_a_regular_file_of_the_right_people_is_read() {
     for name in ["link", "dangling"] {
         assert!(matches!(dir.read(name), Err(FileError::Symlink { .. })), "{name}");
         assert_eq!(dir.inspect(name).unwrap().unwrap().kind, Kind::Symlink);
-        assert!(matches!(dir.append(name, b"x", 0), Err(FileError::Symlink { .. })), "{name}");
+        assert!(matches!(dir.append(name, b"x", 0, Names::Leave), Err(FileError::Symlink { .. })), "{name}");
     }
     for name in ["pipe", "folder", "socket"] {
         assert!(matches!(dir.read(name), Err(FileError::NotRegular { .. })), "{name}");
-        assert!(matches!(dir.append(name, b"x", 0), Err(FileError::NotRegular { .. })), "{name}");
+        assert!(
+            matches!(dir.append(name, b"x", 0, Names::Leave), Err(FileError::NotRegular { .. })),
+            "{name}"
+        );
     }
     for mode in [0o620, 0o602, 0o666] {
         chmod(&at("good"), mode);
         assert!(
             matches!(dir.read("good"), Err(FileError::WritableByOthers { mode: found, .. }) if found == mode)
         );
-        assert!(matches!(dir.append("good", b"x", 1), Err(FileError::WritableByOthers { .. })));
+        assert!(matches!(dir.append("good", b"x", 1, Names::Leave), Err(FileError::WritableByOthers { .. })));
         assert!(dir.inspect("good").unwrap().unwrap().is_writable_by_others());
     }
     chmod(&at("good"), 0o644);

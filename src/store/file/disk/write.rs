@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -14,6 +15,16 @@ use super::{Dir, DirError, FileError, Identity, Inspection, Kind};
 
 /// How many names are tried for a temporary file. With 64 random bits the first one is free.
 const NAME_ATTEMPTS: u32 = 4;
+
+/// Whether a change makes durable which names lead to which files.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// It does.
+    Sync,
+    /// Another change, after it and before anybody is told of it, does for both: on file systems with a journal, that is
+    /// one commit instead of two.
+    Leave,
+}
 
 /// A name for a file that will not live long, in the one form that [`Dir::sweep`] removes.
 pub(in super::super) fn temp_name(name: &str) -> String {
@@ -52,19 +63,26 @@ impl Dir {
         name: &str,
         known: Option<Identity>,
         bytes: &[u8],
+        names: Names,
         before_rename: impl FnOnce() -> Result<(), E>,
     ) -> Result<Option<Identity>, E> {
         self.check_name(name)?;
         let temp = Temp::create(self, name)?;
         temp.fill(bytes)?;
         before_rename()?;
-        Ok(temp.take_the_place_of(name, known)?)
+        Ok(temp.take_the_place_of(name, known, names)?)
     }
 
     /// Appends `bytes` to `name`, which must still have `expected_len` bytes, and makes them durable.
     ///
     /// When anything fails, the file is cut back to `expected_len` as far as the disk allows.
-    pub(crate) fn append(&self, name: &str, bytes: &[u8], expected_len: u64) -> Result<Identity, FileError> {
+    pub(crate) fn append(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        expected_len: u64,
+        names: Names,
+    ) -> Result<Identity, FileError> {
         let Some(file) = self.open_file(name, OFlags::WRONLY | OFlags::APPEND)? else {
             return Err(FileError::Missing { path: self.at(name) });
         };
@@ -79,7 +97,8 @@ impl Dir {
         }
         let written = fault::write(Step::Append, &file, bytes)
             .and_then(|()| step(Step::SyncAppend))
-            .and_then(|()| Ok(rustix::fs::fdatasync(&file)?));
+            .and_then(|()| Ok(rustix::fs::fdatasync(&file)?))
+            .and_then(|()| if names == Names::Sync { self.sync_names() } else { Ok(()) });
         if let Err(source) = written {
             // What can't be cut off is a last line without an end, or one that nobody was told of.
             let _ = step(Step::CutBack).and_then(|()| Ok(rustix::fs::ftruncate(&file, expected_len)?));
@@ -148,9 +167,11 @@ impl Dir {
 
     /// Makes durable which names lead to which files.
     pub(in super::super) fn sync(&self, name: &str) -> Result<(), FileError> {
-        step(Step::SyncDir)
-            .and_then(|()| Ok(rustix::fs::fsync(&*self.fd)?))
-            .map_err(|source| self.io(name, "make durable the name", source))
+        self.sync_names().map_err(|source| self.io(name, "make durable the name", source))
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        step(Step::SyncDir).and_then(|()| Ok(rustix::fs::fsync(&*self.fd)?))
     }
 }
 
@@ -198,13 +219,14 @@ impl<'dir> Temp<'dir> {
             .and_then(|()| Ok(self.rename(target, RenameFlags::empty())?))
             .map_err(|source| self.dir.io(target, "replace", source))?;
         self.in_place = true;
-        self.settle(target)
+        self.settle(target, Names::Sync)
     }
 
     fn take_the_place_of(
         mut self,
         target: &str,
         known: Option<Identity>,
+        names: Names,
     ) -> Result<Option<Identity>, FileError> {
         step(Step::Rename).map_err(|source| self.dir.io(target, "replace", source))?;
         let flags = known.map_or(RenameFlags::NOREPLACE, |_| RenameFlags::EXCHANGE);
@@ -230,7 +252,7 @@ impl<'dir> Temp<'dir> {
             }
             (Err(errno), _) => return Err(self.dir.io(target, "replace", errno)),
         }
-        self.settle(target).map(Some)
+        self.settle(target, names).map(Some)
     }
 
     fn rename(&self, target: &str, flags: RenameFlags) -> rustix::io::Result<()> {
@@ -238,8 +260,10 @@ impl<'dir> Temp<'dir> {
     }
 
     /// Makes the new name durable. The identity comes last: a rename changes it.
-    fn settle(&self, target: &str) -> Result<Identity, FileError> {
-        self.dir.sync(target)?;
+    fn settle(&self, target: &str, names: Names) -> Result<Identity, FileError> {
+        if names == Names::Sync {
+            self.dir.sync(target)?;
+        }
         Ok(self.dir.facts_of(target, &self.file)?.identity)
     }
 }

@@ -64,7 +64,7 @@ fn the_steps_of_a_replace_come_in_their_order() {
         None
     });
     put(&dir, "a", b"x");
-    dir.append("a", b"y", 1).unwrap();
+    dir.append("a", b"y", 1, Names::Leave).unwrap();
     assert!(dir.remove("a").unwrap());
     drop(armed);
     use Step::{Append, CreateTemp, Open, Rename, SyncAppend, SyncDir, SyncTemp, WriteTemp};
@@ -77,23 +77,23 @@ fn the_steps_of_a_replace_come_in_their_order() {
 #[test]
 fn a_record_is_appended_to_what_was_read_and_to_nothing_else() {
     let (_temp, dir) = scene();
-    assert!(matches!(dir.append("log", b"x", 0), Err(FileError::Missing { .. })));
+    assert!(matches!(dir.append("log", b"x", 0, Names::Leave), Err(FileError::Missing { .. })));
     put(&dir, "log", b"one\n");
     chmod(&dir.path().join("log"), 0o644);
-    let identity = dir.append("log", b"two\n", 4).unwrap();
+    let identity = dir.append("log", b"two\n", 4, Names::Leave).unwrap();
     assert_eq!((identity.size, dir.identify("log").unwrap()), (8, Some(identity)));
     assert_eq!(bytes(&dir, "log"), b"one\ntwo\n");
     assert_eq!(dir.inspect("log").unwrap().unwrap().mode, 0o600, "tightened");
     chmod(&dir.path().join("log"), 0o700);
-    dir.append("log", b"", 8).unwrap();
+    dir.append("log", b"", 8, Names::Leave).unwrap();
     assert_eq!(dir.inspect("log").unwrap().unwrap().mode, 0o700, "nobody else may read it");
     for expected in [7, 9] {
-        let error = dir.append("log", b"x", expected).unwrap_err();
+        let error = dir.append("log", b"x", expected, Names::Leave).unwrap_err();
         assert!(matches!(error, FileError::UnexpectedLength { found: 8, .. }));
     }
     for step in [Step::Append, Step::SyncAppend] {
         let armed = failing_at(step);
-        assert!(dir.append("log", b"three\n", 8).is_err());
+        assert!(dir.append("log", b"three\n", 8, Names::Leave).is_err());
         drop(armed);
         assert_eq!(bytes(&dir, "log"), b"one\ntwo\n", "{step:?}");
     }
@@ -103,7 +103,8 @@ fn a_record_is_appended_to_what_was_read_and_to_nothing_else() {
 fn i13_what_another_program_wrote_by_the_very_moment_of_the_rename_stays() {
     let (_temp, dir) = scene();
     let known = |dir: &Dir| dir.identify("a").unwrap();
-    let replace = |known| dir.replace_known("a", known, b"ours", || Ok::<_, FileError>(())).unwrap();
+    let replace =
+        |known| dir.replace_known("a", known, b"ours", Names::Sync, || Ok::<_, FileError>(())).unwrap();
     // The look before it is over, and then:
     let meanwhile = |what: fn(&Dir)| {
         let dir = dir.clone();
@@ -154,12 +155,12 @@ fn what_was_appended_in_vain_is_cut_off_where_the_disk_allows() {
         })
     };
     let armed = short(None);
-    assert!(dir.append("log", b"two\n", 4).is_err());
+    assert!(dir.append("log", b"two\n", 4, Names::Leave).is_err());
     drop(armed);
     assert_eq!(bytes(&dir, "log"), b"one\n");
     let armed = short(Some(Step::CutBack));
-    assert!(dir.append("log", b"two\n", 4).is_err());
+    assert!(dir.append("log", b"two\n", 4, Names::Leave).is_err());
     drop(armed);
     assert_eq!(bytes(&dir, "log"), b"one\ntw");
-    assert!(dir.append("log", b"two\n", 4).is_err(), "it is not what was read");
+    assert!(dir.append("log", b"two\n", 4, Names::Leave).is_err(), "it is not what was read");
 }
