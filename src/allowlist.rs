@@ -193,6 +193,8 @@ mod tests {
         for other in ["5000", "user", "host", "ser@host", "user@hos", "A", &"x".repeat(255)] {
             assert!(!set.contains(&id(other)), "{other}");
         }
+        // Many enough that of some the bucket, the length and the tag are those of an id that is in.
+        assert!((5_000..50_000).all(|n| !set.contains(&id(&n.to_string()))));
         assert!(!IdSet::default().contains(&id("a")));
         assert!(IdSet::default().is_empty() && !set.is_empty());
     }

@@ -11,6 +11,7 @@
 )]
 
 mod allocations;
+mod compared;
 mod flood;
 #[path = "../../benches/bars/scene.rs"]
 mod scene;

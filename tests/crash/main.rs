@@ -21,6 +21,10 @@ mod durable;
 mod machine;
 mod steps;
 mod stopped;
+mod synced;
+#[expect(dead_code, reason = "not all of it is needed here")]
+#[path = "../../benches/bars/system_calls.rs"]
+mod system_calls;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
