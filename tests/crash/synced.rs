@@ -4,17 +4,20 @@ use crate::deed::{Deed, act, begin, open};
 use crate::system_calls::{marked, of_all_threads};
 use crate::{Faults, child};
 
-/// Each file is synced before it takes its name, each name before anything else is begun, each line before the answer; who
-/// is let in is in before their request goes, and a request is there before the record knows it.
+/// Each file is synced before it takes its name, each line and each name before the answer. Who is let in is in for good
+/// before their request goes; a request is there before the record knows it.
 #[test]
 fn i4_i6_each_file_and_each_name_is_synced_in_its_turn() {
     let _faults = Faults::turn();
     const LIST: [&str; 3] = ["sync alpha-allowFrom.json", "name alpha-allowFrom.json", "sync credentials"];
+    const NEW: [&str; 2] = ["sync alpha-pairing.json", "name alpha-pairing.json"];
     const PENDING: [&str; 3] = ["sync alpha-pairing.json", "name alpha-pairing.json", "sync credentials"];
     const RECORD: [&str; 1] = ["sync alpha-dmgate.jsonl"];
+    /// One sync for the names of both.
+    const NAMES: [&str; 1] = ["sync credentials"];
     const AUDIT: [&str; 1] = ["sync audit.jsonl"];
     let courses: [&[&[&str]]; 3] =
-        [&[&PENDING, &RECORD], &[&LIST, &RECORD, &PENDING, &AUDIT], &[&LIST, &AUDIT]];
+        [&[&NEW, &RECORD, &NAMES], &[&LIST, &RECORD, &PENDING, &AUDIT], &[&LIST, &AUDIT]];
     for (place, (deed, course)) in DEEDS.into_iter().zip(courses).enumerate() {
         let temp = crate::scratch();
         runtime().block_on(begin(temp.path()));
