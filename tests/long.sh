@@ -76,7 +76,7 @@ fuzz() {
       ulimit -St "${DMGATE_FUZZ_SECONDS:-600}"
       exec "$place/$(rustc -vV | sed -n 's/host: //p')/release/$1" "$place/corpus/$1" "fuzz/corpus/$1" -timeout=300 \
         -rss_limit_mb=4096 -dict=fuzz/words.dict -artifact_prefix="$place/found/$1-" >"$place/$1.log" 2>&1
-    ) || code=$?
+    ) 2>/dev/null || code=$?
     if [ "$code" = 152 ]; then
       echo "$1: no finding, $(grep -o '^#[0-9]*' "$place/$1.log" | tail -1 | tr -d '#') inputs"
     else
