@@ -18,6 +18,8 @@ pub enum Step {
     Inspect,
     /// A file is about to be read.
     Read,
+    /// A queue of changes is about to be had, or told what to watch.
+    Watch,
     /// A lock is about to be taken.
     Lock,
     /// A lock that was left behind is about to be taken away.
@@ -94,11 +96,12 @@ mod armed {
 
     impl Step {
         /// All of them.
-        pub const ALL: [Self; 18] = [
+        pub const ALL: [Self; 19] = [
             Self::MakeDir,
             Self::Open,
             Self::Inspect,
             Self::Read,
+            Self::Watch,
             Self::Lock,
             Self::TakeOver,
             Self::WriteLock,

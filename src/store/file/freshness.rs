@@ -22,17 +22,18 @@ use crate::sync::{ArcSwapOption, Mutex, MutexGuard, PoisonError};
 pub(super) struct Place {
     /// The directory of the channels' files.
     pub(super) credentials: Dir,
-    /// Whether it is watched; why not.
-    watched: Result<(), WatchError>,
+    /// From which revision on its changes are noted; why they are not.
+    pub(super) noted_from: Result<u64, WatchError>,
 }
 
 /// Where the files are now, and what changed in them.
 pub(super) struct Freshness {
     path: PathBuf,
-    /// Whether changes are watched for.
-    watches: bool,
+    wants_watch: bool,
     /// From when on there was a directory to watch, and a queue to be had.
     watch: OnceLock<Watch>,
+    /// How often the directory was asked for while it could not be watched.
+    unwatched: AtomicU64,
     /// Odd while changes are noted.
     revision: AtomicU64,
     place: ArcSwapOption<Place>,
@@ -42,11 +43,25 @@ pub(super) struct Freshness {
 /// How often it is looked again while others note changes, before the answer is that it can't be told.
 const LOOKS: usize = 16;
 
+/// How often an unwatched directory is asked for until it is tried again to watch it: to find that there still is no queue
+/// to be had costs as much as some of these.
+const TRY_AGAIN: u64 = 64;
+
 /// When which file changed last, in revisions.
 #[derive(Default)]
 struct ChangeLog {
     files: HashMap<String, u64>,
     everything: u64,
+}
+
+/// More names than this count as everything: whoever makes file after file shall not fill our memory.
+const NAMES: usize = 4_096;
+
+/// Changes while they are noted, all under one revision. Where a panic ends that, everything may have changed.
+struct Noting<'a> {
+    revision: &'a AtomicU64,
+    log: &'a mut ChangeLog,
+    at: u64,
 }
 
 /// Whether a file may have changed since it was read.
@@ -59,9 +74,10 @@ pub(super) enum Since {
 }
 
 impl Freshness {
-    pub(super) fn new(path: PathBuf, watches: bool) -> Self {
-        let (watch, revision, place, changes) = Default::default();
-        Self { path, watches, watch, revision, place, changes }
+    /// The directory at `path`; whether a watch on it is wanted.
+    pub(super) fn new(path: PathBuf, wants_watch: bool) -> Self {
+        let (watch, unwatched, revision, place, changes) = Default::default();
+        Self { path, wants_watch, watch, unwatched, revision, place, changes }
     }
 
     /// The revision, if the watch can tell it. Allocates nothing and takes no lock while nothing happens.
@@ -92,24 +108,32 @@ impl Freshness {
 
     /// The directory as it is now, opened again if it was replaced.
     pub(super) fn place(&self) -> Result<Arc<Place>, DirError> {
-        if let Some(place) = self.place.load_full() {
-            // What was mounted over the path is not reported by any watch; and there may be no watch at all.
-            let is_lost = |watch: &Watch| watch.peek(Lane::of_this_thread()) == Peek::Lost;
-            let holds = place.watched.is_err() || !self.watch.get().is_none_or(is_lost);
-            if holds && place.credentials.still_at_path() {
-                return Ok(place);
-            }
+        let seen = self.place.load_full();
+        let held = seen.as_ref().filter(|place| self.holds(place));
+        if let Some(place) = held.filter(|place| !self.is_tried_again(place)) {
+            return Ok(Arc::clone(place));
         }
         let mut log = self.log();
-        let revision = self.begin(&log);
-        let place = self.reopen(&mut log, revision);
-        self.end(&log, revision);
-        place
+        // Who was here before us did it for all who wait.
+        let is_another = |now: &Arc<Place>| !seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, now));
+        if let Some(now) = self.place.load_full().filter(is_another).filter(|now| self.holds(now)) {
+            return Ok(now);
+        }
+        let opened = self.open(&mut log, held.map(|place| place.credentials.clone()));
+        // Whoever is told may ask us.
+        drop(log);
+        if let Some(why) = opened.as_ref().ok().and_then(|place| place.unwatched())
+            && seen.and_then(|place| place.unwatched()).as_ref() != Some(&why)
+            && self.wants_watch
+        {
+            tracing::warn!("{why}");
+        }
+        opened
     }
 
     /// When the file changed last.
     pub(super) fn changed_at(&self, name: &str) -> Since {
-        if self.place.load().as_ref().is_none_or(|place| place.watched.is_err()) {
+        if self.place.load().as_ref().is_none_or(|place| place.noted_from.is_err()) {
             return Since::Unknown;
         }
         let log = self.take(Lane::of_this_thread());
@@ -118,8 +142,7 @@ impl Freshness {
 
     /// Why there is no watch, if there is none.
     pub(super) fn fall_back(&self) -> Option<String> {
-        let place = self.place.load_full()?;
-        place.watched.as_ref().err().map(ToString::to_string)
+        self.place.load_full()?.unwatched()
     }
 
     /// Waits until the revision is another than `since`.
@@ -142,45 +165,48 @@ impl Freshness {
         }
     }
 
-    /// Takes what happened and notes it.
+    /// Takes what happened and notes it. A directory that was replaced is opened by who asks for it: until then the watch
+    /// tells nobody anything.
     fn take(&self, lane: Lane) -> MutexGuard<'_, ChangeLog> {
         let mut log = self.log();
-        let Some(watch) = self.watch.get().filter(|watch| watch.peek(lane) == Peek::Pending) else {
-            return log;
-        };
-        let revision = self.begin(&log);
-        match watch.drain() {
-            Changes::Names(names) => log.files.extend(names.into_iter().map(|name| (name, revision))),
-            Changes::Everything => log.everything = revision,
-            // Nobody is let in by a directory that is not there: whoever asks next gets no revision, and opens it.
-            Changes::Replaced => drop(self.reopen(&mut log, revision)),
+        if let Some(watch) = self.watch.get().filter(|watch| watch.peek(lane) == Peek::Pending) {
+            let mut noting = Noting::begin(&self.revision, &mut log);
+            match watch.drain() {
+                Changes::Names(names) => noting.names(names),
+                Changes::Everything | Changes::Replaced => noting.everything(),
+            }
         }
-        self.end(&log, revision);
         log
     }
 
-    fn reopen(&self, log: &mut ChangeLog, revision: u64) -> Result<Arc<Place>, DirError> {
-        log.everything = revision;
-        log.files.clear();
-        match Dir::open(&self.path) {
-            Ok(credentials) => {
-                let watched = self.watch(&credentials);
-                if let (Err(error), true) = (&watched, self.watches) {
-                    tracing::warn!("{error}");
-                }
-                let place = Arc::new(Place { credentials, watched });
-                self.place.store(Some(Arc::clone(&place)));
-                Ok(place)
-            }
-            Err(error) => {
-                self.place.store(None);
-                Err(error)
-            }
-        }
+    /// Whether this still is the directory.
+    fn holds(&self, place: &Place) -> bool {
+        let is_seen =
+            || self.watch.get().is_some_and(|watch| watch.peek(Lane::of_this_thread()) != Peek::Lost);
+        // What was mounted over the path is not reported by any watch; and there may be no watch at all.
+        (place.noted_from.is_err() || is_seen()) && place.credentials.still_at_path()
     }
 
-    fn watch(&self, dir: &Dir) -> Result<(), WatchError> {
-        if !self.watches {
+    /// Whether it is time to try again to watch what could not be watched.
+    fn is_tried_again(&self, place: &Place) -> bool {
+        place.noted_from.as_ref().is_err_and(|why| !why.is_lasting())
+            && (self.unwatched.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(TRY_AGAIN)
+    }
+
+    /// Opens the directory, unless it is open, and watches it.
+    fn open(&self, log: &mut ChangeLog, opened: Option<Dir>) -> Result<Arc<Place>, DirError> {
+        let mut noting = Noting::begin(&self.revision, log);
+        noting.everything();
+        let place = opened.map_or_else(|| Dir::open(&self.path), Ok).map(|credentials| {
+            let noted_from = self.aim(&credentials).map(|()| noting.at);
+            Arc::new(Place { credentials, noted_from })
+        });
+        self.place.store(place.as_ref().ok().cloned());
+        place
+    }
+
+    fn aim(&self, dir: &Dir) -> Result<(), WatchError> {
+        if !self.wants_watch {
             return Err(WatchError::NotWanted);
         }
         let watch = match self.watch.get() {
@@ -193,21 +219,44 @@ impl Freshness {
         watch.aim(dir)
     }
 
-    /// Begins to note changes; says which revision they get.
-    fn begin(&self, _log: &MutexGuard<'_, ChangeLog>) -> u64 {
-        // Odd already only where a panic ended the last one.
-        let odd = self.revision.load(Ordering::SeqCst) | 1;
-        self.revision.store(odd, Ordering::SeqCst);
-        odd + 1
-    }
-
-    /// The changes of `revision` are noted.
-    fn end(&self, _log: &MutexGuard<'_, ChangeLog>, revision: u64) {
-        self.revision.store(revision, Ordering::SeqCst);
-    }
-
     fn log(&self) -> MutexGuard<'_, ChangeLog> {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    fn unwatched(&self) -> Option<String> {
+        self.noted_from.as_ref().err().map(ToString::to_string)
+    }
+}
+
+impl<'a> Noting<'a> {
+    /// From here on, nobody is told a revision.
+    fn begin(revision: &'a AtomicU64, log: &'a mut ChangeLog) -> Self {
+        let odd = revision.load(Ordering::SeqCst) + 1;
+        revision.store(odd, Ordering::SeqCst);
+        Self { revision, log, at: odd + 1 }
+    }
+
+    fn names(&mut self, names: Vec<String>) {
+        self.log.files.extend(names.into_iter().map(|name| (name, self.at)));
+        if self.log.files.len() > NAMES {
+            self.everything();
+        }
+    }
+
+    fn everything(&mut self) {
+        self.log.everything = self.at;
+        self.log.files.clear();
+    }
+}
+
+impl Drop for Noting<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.everything();
+        }
+        self.revision.store(self.at, Ordering::SeqCst);
     }
 }
 
@@ -217,62 +266,5 @@ async fn look_again() {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn freshness() -> (tempfile::TempDir, Freshness) {
-        let temp = tempfile::tempdir().unwrap();
-        Dir::create_and_open(&temp.path().join("credentials")).unwrap();
-        let freshness = Freshness::new(temp.path().join("credentials"), true);
-        freshness.place().unwrap();
-        (temp, freshness)
-    }
-
-    #[test]
-    fn i1_no_revision_is_handed_out_while_changes_are_noted() {
-        let (_temp, freshness) = freshness();
-        for _ in 0..500 {
-            // As in the middle of `take`: an event was taken, so the queue is empty, and is not noted yet.
-            let log = freshness.log();
-            let revision = freshness.begin(&log);
-            let seen = std::thread::scope(|scope| {
-                let looks = scope.spawn(|| freshness.revision());
-                std::thread::yield_now();
-                freshness.end(&log, revision);
-                drop(log);
-                looks.join().unwrap()
-            });
-            assert_eq!(seen, Some(revision));
-        }
-    }
-
-    #[test]
-    fn i1_a_change_is_noted_beyond_every_revision_that_was_seen_before_it() {
-        let (temp, freshness) = freshness();
-        let path = temp.path().join("credentials/a.json");
-        let mut last = freshness.revision().unwrap();
-        for _ in 0..500 {
-            assert_eq!(freshness.revision(), Some(last), "nothing happened");
-            drop(std::fs::File::create(&path).unwrap());
-            assert_ne!(freshness.revision(), Some(last));
-            let Since::Revision(changed) = freshness.changed_at("a.json") else { panic!("no watch") };
-            assert!(changed > last);
-            assert!(freshness.changed_at("b.json") < Since::Revision(changed));
-            last = freshness.revision().unwrap();
-            assert!(changed <= last);
-        }
-    }
-
-    #[test]
-    fn i1_another_directory_is_a_change_of_everything() {
-        let (temp, freshness) = freshness();
-        let before = freshness.revision().unwrap();
-        rustix::fs::rename(temp.path().join("credentials"), temp.path().join("old")).unwrap();
-        assert_eq!(freshness.revision(), None, "there is no directory");
-        assert!(freshness.place().is_err());
-        Dir::create_and_open(&temp.path().join("credentials")).unwrap();
-        freshness.place().unwrap();
-        assert!(freshness.revision().unwrap() > before);
-        assert!(freshness.changed_at("a.json") > Since::Revision(before));
-    }
-}
+#[path = "freshness/tests.rs"]
+mod tests;

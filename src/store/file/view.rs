@@ -59,6 +59,7 @@ impl View {
             Err(TryLockError::Poisoned(broken)) => broken.into_inner(),
             Err(TryLockError::WouldBlock) => return None,
         };
+        cache.state.as_ref()?;
         let snapshot = Arc::clone(cache.snapshots.get(account.account())?);
         let holds = |read_at: Option<u64>, names: &[String]| {
             names.iter().all(|name| match (freshness.changed_at(name), read_at) {
@@ -84,18 +85,23 @@ impl View {
                 return Loaded { revision: None, snapshot: Arc::new(Snapshot::unavailable(&fault)) };
             }
         };
+        // Where that could not be told for a directory that was replaced, it holds from when the other was opened.
+        let revision = revision.or_else(|| place.noted_from.as_ref().ok().copied());
         let reading = Reading { place: &place, freshness, revision, now: world.clock.now() };
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         let Cache { pending, journal, allowed, snapshots, state } = &mut *cache;
         let channel = &self.channel;
+        // Put back at the end: where a panic is in between, neither it nor a snapshot is taken for what the parts say.
+        let last = state.take();
         let pending_is_new =
             reading.refresh(pending, &[names::pending(channel)], |dir| requests(channel, dir));
         let journal_is_new =
             reading.refresh(journal, &[names::journal(channel)], |dir| Ok(journal_of(channel, dir)?.record));
-        if pending_is_new || journal_is_new || state.is_none() {
+        let last = last.filter(|_| !pending_is_new && !journal_is_new);
+        if last.is_none() {
             snapshots.clear();
-            *state = joined(pending.as_ref(), journal.as_ref());
         }
+        *state = last.or_else(|| joined(pending.as_ref(), journal.as_ref()));
         let mut list = allowed.remove(account.account());
         let list_names = names::allowed(account);
         let allowed_is_new = reading.refresh(&mut list, &list_names, |dir| id_set(channel, &list_names, dir));
@@ -109,11 +115,11 @@ impl View {
             list.as_ref().and_then(|part| part.read_at),
         ];
         let revision = revision.filter(|_| read_at.iter().all(Option::is_some));
-        if let Some(list) = list {
-            allowed.insert(account.account().clone(), list);
-        }
         if allowed_is_new {
             snapshots.remove(account.account());
+        }
+        if let Some(list) = list {
+            allowed.insert(account.account().clone(), list);
         }
         let record = journal.as_ref().map_or_else(|| Err(Fault::unreadable("not read")), |j| j.value.clone());
         let make = || {
@@ -339,5 +345,30 @@ mod tests {
         assert!(load().record.is_err());
         drop(armed);
         assert!(load().record.is_err());
+    }
+
+    #[test]
+    fn i9_a_reading_that_a_panic_ends_leaves_no_state_of_which_a_part_is_older() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("credentials");
+        let dir = Dir::create_and_open(&path).unwrap();
+        let freshness = Freshness::new(path, false);
+        let channel = ChannelId::parse("telegram").unwrap();
+        let (view, account) = (View::new(channel.clone()), AccountKey::default_of(channel));
+        let load = || view.load(&account, &freshness, &World::default()).snapshot;
+        let sure = || Ok::<_, super::super::disk::FileError>(());
+        dir.replace("telegram-pairing.json", b"damaged", sure).unwrap();
+        assert!(load().pending.is_err());
+        dir.remove("telegram-pairing.json").unwrap();
+        // It was found missing, and the next file is looked at: a panic.
+        let was_opened = std::cell::Cell::new(false);
+        let armed = on_this_thread(move |at| {
+            was_opened.set(was_opened.get() || at == Step::Open);
+            assert!(!was_opened.get() || at == Step::Open, "a panic");
+            None
+        });
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(load)).is_err());
+        drop(armed);
+        assert!(load().pending.is_ok());
     }
 }

@@ -5,19 +5,23 @@
 //! write through another hard link of a file, and another file system mounted over a directory of the path. Where one
 //! of these could happen, ask `Dir::still_at_path` and compare identities from time to time.
 
+mod way;
+
 use std::collections::BTreeSet;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::inotify::{self, CreateFlags, Event, ReadFlags, WatchFlags};
 use rustix::io::Errno;
 
 use super::disk::Dir;
+use super::fault::{Step, step};
+use way::Way;
 
 /// The changes of a directory's files that are watched.
 ///
@@ -71,7 +75,8 @@ pub(crate) struct Watch {
     more: Box<[OwnedFd]>,
     /// What is watched through each; locked by whoever takes events or aims anew.
     marks: Mutex<Vec<Marks>>,
-    is_over: AtomicBool,
+    /// How many queues watch it, counted from the first; none when it is lost.
+    lanes: AtomicUsize,
 }
 
 /// The queue that a thread looks at. What happens is in all of them before the call that did it returns.
@@ -150,6 +155,13 @@ pub(crate) enum WatchError {
     },
 }
 
+impl WatchError {
+    /// Whether it is of no use to try again.
+    pub(crate) fn is_lasting(&self) -> bool {
+        matches!(self, Self::FileSystem { .. } | Self::NotWanted)
+    }
+}
+
 impl Lane {
     /// The one that is waited on.
     pub(crate) const FIRST: Self = Self(0);
@@ -166,80 +178,63 @@ impl Lane {
 impl Watch {
     /// A watch on nothing yet.
     pub(crate) fn open() -> Result<Self, WatchError> {
-        let open = || inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC);
-        let first = open().map_err(|errno| match errno {
-            Errno::MFILE => WatchError::Limit { limit: "fs.inotify.max_user_instances (or ulimit -n)" },
-            errno => io(Path::new("inotify"), errno),
-        })?;
+        let open = || {
+            step(Step::Watch)?;
+            Ok(inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?)
+        };
+        let limit = "fs.inotify.max_user_instances (or ulimit -n)";
+        let first = open().map_err(|source| refused(Path::new("inotify"), source, Errno::MFILE, limit))?;
         // The first will do: more only make it faster.
         let more = (1..*LANES).map_while(|_| open().ok()).collect();
-        Ok(Self { first, more, marks: Mutex::default(), is_over: true.into() })
+        Ok(Self { first, more, marks: Mutex::default(), lanes: 0.into() })
     }
 
     /// Watches `dir` from now on, and nothing else. Read its files after this, not before.
     pub(crate) fn aim(&self, dir: &Dir) -> Result<(), WatchError> {
         let mut marks = self.marks();
-        self.is_over.store(true, Ordering::Release);
-        self.forget(&mut marks);
-        let aimed = self.mark(dir, &mut marks);
-        match aimed {
-            Ok(()) => self.is_over.store(false, Ordering::Release),
-            Err(_) => self.forget(&mut marks),
+        self.lanes.store(0, Ordering::Release);
+        for (queue, marks) in self.queues().zip(marks.drain(..)) {
+            marks.remove(queue);
         }
-        aimed
+        *marks = self.mark(dir)?;
+        self.lanes.store(marks.len(), Ordering::Release);
+        Ok(())
     }
 
-    fn forget(&self, marks: &mut Vec<Marks>) {
-        for (lane, marks) in self.lanes().zip(marks.drain(..)) {
-            for wd in marks.all {
-                // What is not there any more is not watched any more.
-                let _ = inotify::remove_watch(lane, wd);
-            }
-        }
-    }
-
-    fn mark(&self, dir: &Dir, marks: &mut Vec<Marks>) -> Result<(), WatchError> {
+    fn mark(&self, dir: &Dir) -> Result<Vec<Marks>, WatchError> {
         let path = dir.path();
         let kind = file_system(dir).map_err(|errno| io(path, errno))?;
         if !LOCAL.contains(&kind) {
             return Err(WatchError::FileSystem { path: path.to_owned(), kind });
         }
-        let real =
-            std::fs::canonicalize(path).map_err(|source| WatchError::Io { path: path.to_owned(), source })?;
-        let mut led_by = links(path).map_err(|source| WatchError::Io { path: path.to_owned(), source })?;
-        led_by.extend(real.parent().zip(real.file_name()).map(|(above, name)| (above.into(), name.into())));
-        for lane in self.lanes() {
-            marks.push(Marks::default());
-            let Some(marks) = marks.last_mut() else { continue };
-            marks.contents = marks.add(lane, &real, CONTENTS | ITSELF)?;
-            for (above, name) in &led_by {
-                // The root itself can be neither moved nor removed.
-                for level in above.ancestors().filter(|level| level.parent().is_some()) {
-                    marks.add(lane, level, ITSELF)?;
-                }
-                let wd = marks.add(lane, above, NAME_ABOVE | WatchFlags::ONLYDIR)?;
-                marks.names.push((wd, name.as_os_str().into()));
+        let way = Way::of(path).map_err(|error| io(path, error))?;
+        let mut all = Vec::new();
+        for queue in self.queues() {
+            match Marks::set(queue, &way) {
+                Ok(marks) => all.push(marks),
+                Err(error) if all.is_empty() => return Err(error),
+                // Here, too, the first will do.
+                Err(_) => break,
             }
         }
         // What was replaced before its watch existed was not reported.
-        let leads_here = std::fs::canonicalize(path).is_ok_and(|now| now == real);
-        if leads_here && dir.still_at_path() {
-            Ok(())
-        } else {
-            Err(WatchError::Moved { path: path.to_owned() })
+        if Way::of(path).is_ok_and(|now| now == way) && dir.still_at_path() {
+            return Ok(all);
         }
+        for (queue, marks) in self.queues().zip(all) {
+            marks.remove(queue);
+        }
+        Err(WatchError::Moved { path: path.to_owned() })
     }
 
     /// Whether anything happened; consumes nothing and allocates nothing. After a change that has returned to its
     /// caller, in whatever process, this is never [`Quiet`](Peek::Quiet) until the change was drained.
     #[inline]
     pub(crate) fn peek(&self, lane: Lane) -> Peek {
-        if self.is_over.load(Ordering::Acquire) {
-            return Peek::Lost;
-        }
-        let queue = match lane {
-            Lane::FIRST => &self.first,
-            Lane(number) => self.more.get(number - 1).unwrap_or(&self.first),
+        let queue = match (lane, self.lanes.load(Ordering::Acquire)) {
+            (_, 0) => return Peek::Lost,
+            (Lane(number @ 1..), lanes) if number < lanes => self.more.get(number - 1).unwrap_or(&self.first),
+            _ => &self.first,
         };
         match rustix::io::ioctl_fionread(queue) {
             Ok(0) => Peek::Quiet,
@@ -251,16 +246,16 @@ impl Watch {
     /// Takes everything that happened so far. Only one thread may do this at a time, and has to act on it.
     pub(crate) fn drain(&self) -> Changes {
         let (mut names, mut is_overflown) = (BTreeSet::new(), false);
-        for (lane, marks) in self.lanes().zip(&*self.marks()) {
+        for (queue, marks) in self.queues().zip(&*self.marks()) {
             let mut buffer = [MaybeUninit::uninit(); 4096];
-            let mut events = inotify::Reader::new(lane, &mut buffer);
+            let mut events = inotify::Reader::new(queue, &mut buffer);
             let mut count = 0_usize;
             // Stopped only between two reads: an event in the buffer is gone from the queue.
             while count < MAX_EVENTS || !events.is_buffer_empty() {
                 count = count.saturating_add(1);
                 match events.next() {
                     Ok(event) if event.events().contains(ReadFlags::QUEUE_OVERFLOW) => is_overflown = true,
-                    Ok(event) if marks.is_replaced(&event) => self.is_over.store(true, Ordering::Release),
+                    Ok(event) if marks.is_replaced(&event) => self.lanes.store(0, Ordering::Release),
                     Ok(event) if event.wd() == marks.contents => {
                         let name = event.file_name().and_then(|name| name.to_str().ok());
                         names.extend(name.and_then(of_interest));
@@ -268,13 +263,13 @@ impl Watch {
                     Ok(_) | Err(Errno::INTR) => {}
                     Err(Errno::WOULDBLOCK) => break,
                     Err(_) => {
-                        self.is_over.store(true, Ordering::Release);
+                        self.lanes.store(0, Ordering::Release);
                         break;
                     }
                 }
             }
         }
-        if self.is_over.load(Ordering::Acquire) {
+        if self.lanes.load(Ordering::Acquire) == 0 {
             Changes::Replaced
         } else if is_overflown {
             Changes::Everything
@@ -283,7 +278,7 @@ impl Watch {
         }
     }
 
-    fn lanes(&self) -> impl Iterator<Item = &OwnedFd> {
+    fn queues(&self) -> impl Iterator<Item = &OwnedFd> {
         std::iter::once(&self.first).chain(&self.more)
     }
 
@@ -293,15 +288,45 @@ impl Watch {
 }
 
 impl Marks {
+    /// Watches all of it, or nothing.
+    fn set(queue: &OwnedFd, way: &Way) -> Result<Self, WatchError> {
+        let mut marks = Self::default();
+        match marks.add_all(queue, way) {
+            Ok(()) => Ok(marks),
+            Err(error) => {
+                marks.remove(queue);
+                Err(error)
+            }
+        }
+    }
+
+    fn add_all(&mut self, queue: &OwnedFd, Way { real, names }: &Way) -> Result<(), WatchError> {
+        self.contents = self.add(queue, real, CONTENTS | ITSELF)?;
+        for (above, name) in names {
+            // The root itself can be neither moved nor removed.
+            for level in above.ancestors().filter(|level| level.parent().is_some()) {
+                self.add(queue, level, ITSELF)?;
+            }
+            let wd = self.add(queue, above, NAME_ABOVE | WatchFlags::ONLYDIR)?;
+            self.names.push((wd, name.as_os_str().into()));
+        }
+        Ok(())
+    }
+
     /// Adds to what is watched there already: one directory may be above the other, and hold a link as well.
-    fn add(&mut self, lane: &OwnedFd, path: &Path, mask: WatchFlags) -> Result<i32, WatchError> {
-        let wd =
-            inotify::add_watch(lane, path, mask | WatchFlags::MASK_ADD).map_err(|errno| match errno {
-                Errno::NOSPC => WatchError::Limit { limit: "fs.inotify.max_user_watches" },
-                errno => io(path, errno),
-            })?;
+    fn add(&mut self, queue: &OwnedFd, path: &Path, mask: WatchFlags) -> Result<i32, WatchError> {
+        let wd = step(Step::Watch)
+            .and_then(|()| Ok(inotify::add_watch(queue, path, mask | WatchFlags::MASK_ADD)?))
+            .map_err(|source| refused(path, source, Errno::NOSPC, "fs.inotify.max_user_watches"))?;
         self.all.push(wd);
         Ok(wd)
+    }
+
+    fn remove(self, queue: &OwnedFd) {
+        for wd in self.all {
+            // What is not there any more is not watched any more.
+            let _ = inotify::remove_watch(queue, wd);
+        }
     }
 
     fn is_replaced(&self, event: &Event<'_>) -> bool {
@@ -326,37 +351,13 @@ impl AsFd for Watch {
     }
 }
 
-/// The symbolic links that a path leads over: the directories that hold them, resolved, and their names.
-fn links(path: &Path) -> std::io::Result<Vec<(PathBuf, OsString)>> {
-    let mut links = Vec::new();
-    let mut resolved = PathBuf::from("/");
-    let mut left: Vec<OsString> = path.components().rev().map(|part| part.as_os_str().to_owned()).collect();
-    while let Some(part) = left.pop() {
-        if part == "/" {
-            resolved = part.into();
-        } else if part == ".." {
-            resolved.pop();
-        } else if part != "." {
-            match std::fs::read_link(resolved.join(&part)) {
-                // The kernel follows 40 at most.
-                Ok(target) if links.len() < 40 => {
-                    left.extend(target.components().rev().map(|part| part.as_os_str().to_owned()));
-                    links.push((resolved.clone(), part));
-                }
-                Ok(_) => return Err(Errno::LOOP.into()),
-                // Not a link.
-                Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => {
-                    resolved.push(part);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
-    Ok(links)
+/// What the system refused: for want of more, which `limit` sets, or for another reason.
+fn refused(path: &Path, source: std::io::Error, want: Errno, limit: &'static str) -> WatchError {
+    if Errno::from_io_error(&source) == Some(want) { WatchError::Limit { limit } } else { io(path, source) }
 }
 
-fn io(path: &Path, errno: Errno) -> WatchError {
-    WatchError::Io { path: path.to_owned(), source: errno.into() }
+fn io(path: &Path, source: impl Into<std::io::Error>) -> WatchError {
+    WatchError::Io { path: path.to_owned(), source: source.into() }
 }
 
 fn of_interest(name: &str) -> Option<String> {

@@ -1,7 +1,7 @@
 //! The file store's protocols: which revision covers a change, and who works off the knocks.
 
 pub mod changes;
-pub(crate) mod kernel;
+pub mod kernel;
 pub mod knocks;
 
 #[path = "../../../src/store/file/freshness.rs"]

@@ -20,7 +20,12 @@ fn i1_i9_no_revision_outlives_another_directory() {
 
 #[test]
 fn i9_who_waits_for_a_change_is_woken() {
-    file::changes::waiting(3);
+    file::changes::waiting(file::kernel::write, 3);
+}
+
+#[test]
+fn i9_who_waits_is_woken_when_the_directory_is_replaced() {
+    file::changes::waiting(file::kernel::replace, 2);
 }
 
 #[test]

@@ -1,10 +1,13 @@
+use std::cell::Cell;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use super::super::disk::FileError;
-use super::{Changes, Dir, Lane, Peek, Watch, WatchError};
+use super::super::fault::{Armed, Fault, on_this_thread};
+use super::*;
 
 struct Scene {
     temp: tempfile::TempDir,
@@ -68,6 +71,85 @@ fn i1_every_lane_sees_what_happened_until_it_is_taken() {
         assert!(lanes.iter().all(|lane| scene.watch.peek(*lane) == Peek::Pending));
         assert_eq!(scene.watch.drain(), names(&["a.json"]));
     }
+}
+
+/// Lets this thread's steps of the watch fail from one on: no file handle, no further watch.
+fn fail_from(number: usize, errno: i32) -> Armed {
+    let passed = Cell::new(0);
+    on_this_thread(move |at| {
+        passed.set(passed.get() + usize::from(at == Step::Watch));
+        (at == Step::Watch && passed.get() > number).then_some(Fault::Fail(errno))
+    })
+}
+
+#[test]
+fn i1_one_queue_will_do_for_all_lanes() {
+    let Scene { temp: _temp, dir, .. } = scene();
+    let armed = fail_from(1, 24);
+    let one = Watch::open().unwrap();
+    drop(armed);
+    assert!(one.more.is_empty());
+
+    let steps = Rc::new(Cell::new(0));
+    let counted = Rc::clone(&steps);
+    let armed = on_this_thread(move |at| {
+        counted.set(counted.get() + usize::from(at == Step::Watch));
+        None
+    });
+    one.aim(&dir).unwrap();
+    drop(armed);
+    let of_one_queue = steps.get();
+
+    // Four queues, and not enough watches for all of them: for none, for one, for some.
+    let open = || inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).unwrap();
+    let more = (1..4).map(|_| open()).collect();
+    let watch = Watch { first: open(), more, marks: Mutex::default(), lanes: 0.into() };
+    let lanes: Vec<Lane> = (0..5).map(Lane).collect();
+    for (watches, queues) in [(of_one_queue - 1, 0), (of_one_queue, 1), (3 * of_one_queue + 1, 3), (1_000, 4)]
+    {
+        let armed = fail_from(watches, 28);
+        assert_eq!(watch.aim(&dir).is_ok(), queues > 0, "{watches}");
+        drop(armed);
+        assert_eq!(watch.lanes.load(Ordering::Relaxed), queues);
+        if queues == 0 {
+            assert!(lanes.iter().all(|lane| watch.peek(*lane) == Peek::Lost));
+            continue;
+        }
+        watch.drain();
+        for text in [b"x", b"y"] {
+            assert!(lanes.iter().all(|lane| watch.peek(*lane) == Peek::Quiet), "{watches}");
+            dir.replace("a.json", text, || Ok::<_, FileError>(())).unwrap();
+            assert!(lanes.iter().all(|lane| watch.peek(*lane) == Peek::Pending), "{watches}");
+            assert_eq!(watch.drain(), names(&["a.json"]));
+        }
+    }
+}
+
+#[test]
+fn i9_a_link_that_is_replaced_before_it_is_watched_is_noticed() {
+    let temp = tempfile::tempdir().unwrap();
+    drop(Dir::create_and_open(&temp.path().join("state/credentials")).unwrap());
+    for hop in ["one", "two"] {
+        std::os::unix::fs::symlink("state", temp.path().join(hop)).unwrap();
+    }
+    let now = temp.path().join("now");
+    std::os::unix::fs::symlink("one", &now).unwrap();
+    let dir = Dir::open(&now.join("credentials")).unwrap();
+    let watch = Watch::open().unwrap();
+    // It leads to the same directory, by another link.
+    let armed = on_this_thread(move |at| {
+        if at == Step::Watch && fs::read_link(&now).unwrap() == std::path::Path::new("one") {
+            fs::remove_file(&now).unwrap();
+            std::os::unix::fs::symlink("two", &now).unwrap();
+        }
+        None
+    });
+    assert!(matches!(watch.aim(&dir), Err(WatchError::Moved { .. })));
+    drop(armed);
+    watch.aim(&dir).unwrap();
+    watch.drain();
+    fs::remove_file(temp.path().join("two")).unwrap();
+    assert_eq!(watch.drain(), Changes::Replaced);
 }
 
 #[test]

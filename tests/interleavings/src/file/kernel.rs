@@ -49,6 +49,8 @@ pub type Told = u64;
 enum Event {
     Written,
     Replaced,
+    /// A watch was taken off.
+    Ignored,
 }
 
 /// Writes the file.
@@ -69,13 +71,19 @@ pub fn replace(change: u64) {
 fn tell(directory: usize, event: Event) {
     for queue in &KERNEL.queues {
         let mut queue = queue.lock().unwrap();
-        if queue.watched == Some(directory) {
-            queue.events.push(event);
-            queue.told += 1;
-        }
-        let listeners = std::mem::take(&mut queue.listeners);
+        let is_told = queue.watched == Some(directory);
+        let listeners = if is_told { queue.put(event) } else { Vec::new() };
         drop(queue);
         listeners.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Queue {
+    /// Puts an event in; who listens is to be woken.
+    fn put(&mut self, event: Event) -> Vec<Waker> {
+        self.events.push(event);
+        self.told += 1;
+        std::mem::take(&mut self.listeners)
     }
 }
 
@@ -95,7 +103,7 @@ pub fn poll_told(cleared: Told, context: &Context<'_>) -> Poll<Told> {
     Poll::Pending
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Dir(usize);
 
 #[derive(Debug)]
@@ -154,6 +162,12 @@ pub enum WatchError {
     Moved,
 }
 
+impl WatchError {
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::NotWanted)
+    }
+}
+
 impl Watch {
     pub fn open() -> Result<Self, WatchError> {
         Ok(Self { is_over: true.into() })
@@ -163,7 +177,11 @@ impl Watch {
         self.is_over.store(true, Ordering::Release);
         let watch = |what: Option<usize>| {
             for queue in &KERNEL.queues {
-                queue.lock().unwrap().watched = what;
+                let mut queue = queue.lock().unwrap();
+                let last = std::mem::replace(&mut queue.watched, what);
+                let listeners = last.map_or_else(Vec::new, |_| queue.put(Event::Ignored));
+                drop(queue);
+                listeners.into_iter().for_each(Waker::wake);
             }
         };
         watch(Some(dir.0));
@@ -192,6 +210,7 @@ impl Watch {
             for event in events {
                 match event {
                     Event::Written => names.push(NAME.to_owned()),
+                    Event::Ignored => {}
                     Event::Replaced => self.is_over.store(true, Ordering::Release),
                 }
             }
