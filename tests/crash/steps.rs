@@ -117,7 +117,7 @@ fn i4_every_deed_passes_every_step_that_belongs_to_it() {
             for step in [Step::Open, Step::Inspect, Step::Read] {
                 assert!(has(step), "{deed:?} looks: {step:?} in {steps:?}");
             }
-            for step in [Step::Lock, Step::WriteLock, Step::Unlock] {
+            for step in [Step::Lock, Step::WriteLock, Step::NameLock, Step::Unlock] {
                 assert_eq!(has(step), deed != Deed::Load, "{deed:?} takes locks: {step:?} in {steps:?}");
             }
             let writes = has(Step::Rename) || has(Step::Append);

@@ -19,7 +19,7 @@ use super::fault::{Step, step};
 
 pub(crate) use error::{DirError, FileError};
 pub(crate) use facts::{Identity, Inspection, Kind};
-pub(super) use write::{Names, temp_name};
+pub(super) use write::{Names, knows_no_flags, temp_name};
 
 /// The largest file that is read. A million senders take about 30 MiB; what is far beyond is not ours.
 pub(crate) const MAX_FILE: u64 = 256 << 20;

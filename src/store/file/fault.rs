@@ -26,6 +26,8 @@ pub enum Step {
     TakeOver,
     /// The new lock file is about to be told who holds it; it is there, and empty.
     WriteLock,
+    /// The new lock file, which says who holds it, is about to get its name.
+    NameLock,
     /// The temporary file is about to be created.
     CreateTemp,
     /// The new contents are about to be written to the temporary file.
@@ -96,7 +98,7 @@ mod armed {
 
     impl Step {
         /// All of them.
-        pub const ALL: [Self; 19] = [
+        pub const ALL: [Self; 20] = [
             Self::MakeDir,
             Self::Open,
             Self::Inspect,
@@ -105,6 +107,7 @@ mod armed {
             Self::Lock,
             Self::TakeOver,
             Self::WriteLock,
+            Self::NameLock,
             Self::CreateTemp,
             Self::WriteTemp,
             Self::SyncTemp,

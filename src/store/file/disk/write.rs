@@ -31,6 +31,12 @@ pub(in super::super) fn temp_name(name: &str) -> String {
     format!("{name}.{:016x}.tmp", RandomState::new().build_hasher().finish())
 }
 
+/// Whether a rename with flags was refused as such: by a file system that knows none, or by a filter of system calls.
+/// Without them, the call is another one.
+pub(in super::super) fn knows_no_flags(errno: Errno) -> bool {
+    matches!(errno, Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM)
+}
+
 /// Gives a new file or directory to the owner of the directory that it is in.
 pub(super) fn give(made: impl AsFd, owner: &Inspection) -> rustix::io::Result<()> {
     rustix::fs::fchown(made, Some(Uid::from_raw(owner.uid)), Some(Gid::from_raw(owner.gid)))
@@ -216,7 +222,7 @@ impl<'dir> Temp<'dir> {
 
     fn put_in_place(mut self, target: &str) -> Result<Identity, FileError> {
         step(Step::Rename)
-            .and_then(|()| Ok(self.rename(target, RenameFlags::empty())?))
+            .and_then(|()| Ok(self.rename(target)?))
             .map_err(|source| self.dir.io(target, "replace", source))?;
         self.in_place = true;
         self.settle(target, Names::Sync)
@@ -228,34 +234,41 @@ impl<'dir> Temp<'dir> {
         known: Option<Identity>,
         names: Names,
     ) -> Result<Option<Identity>, FileError> {
-        step(Step::Rename).map_err(|source| self.dir.io(target, "replace", source))?;
         let flags = known.map_or(RenameFlags::NOREPLACE, |_| RenameFlags::EXCHANGE);
-        match (self.rename(target, flags), known) {
+        let renamed = step(Step::Rename).and_then(|()| Ok(self.rename_with(target, flags)?));
+        match (renamed, known) {
             (Ok(()), None) => self.in_place = true,
             (Ok(()), Some(known)) => {
                 // What was there has our temporary name now, and is nothing to be thrown away before it was looked at.
                 self.in_place = true;
                 step(Step::Displaced).map_err(|source| self.dir.io(target, "replace", source))?;
                 if !self.dir.identify(&self.name)?.is_some_and(|there| there.is_same_contents(&known)) {
-                    self.rename(target, flags).map_err(|errno| self.dir.io(target, "give back", errno))?;
+                    self.rename_with(target, flags)
+                        .map_err(|errno| self.dir.io(target, "give back", errno))?;
                     self.in_place = false;
                     return Ok(None);
                 }
                 let _ = self.dir.unlink(&self.name);
             }
-            (Err(Errno::EXIST), None) | (Err(Errno::NOENT), Some(_)) => return Ok(None),
-            // Not every file system can do either; the look before it is as near as it comes there.
-            (Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP), _) => {
-                let renamed = self.rename(target, RenameFlags::empty());
-                renamed.map_err(|errno| self.dir.io(target, "replace", errno))?;
-                self.in_place = true;
-            }
-            (Err(errno), _) => return Err(self.dir.io(target, "replace", errno)),
+            (Err(error), _) => match Errno::from_io_error(&error) {
+                // Also where it is our own file that is gone: whose clock is ahead takes it for a leftover.
+                Some(Errno::EXIST | Errno::NOENT) => return Ok(None),
+                // The look before it is as near as it comes there.
+                Some(errno) if knows_no_flags(errno) => {
+                    self.rename(target).map_err(|errno| self.dir.io(target, "replace", errno))?;
+                    self.in_place = true;
+                }
+                _ => return Err(self.dir.io(target, "replace", error)),
+            },
         }
         self.settle(target, names).map(Some)
     }
 
-    fn rename(&self, target: &str, flags: RenameFlags) -> rustix::io::Result<()> {
+    fn rename(&self, target: &str) -> rustix::io::Result<()> {
+        rustix::fs::renameat(&*self.dir.fd, &self.name, &*self.dir.fd, target)
+    }
+
+    fn rename_with(&self, target: &str, flags: RenameFlags) -> rustix::io::Result<()> {
         rustix::fs::renameat_with(&*self.dir.fd, &self.name, &*self.dir.fd, target, flags)
     }
 

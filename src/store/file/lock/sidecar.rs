@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use rustix::fs::{AtFlags, RenameFlags};
 use rustix::io::Errno;
 
-use super::super::disk::{Dir, FileError, Identity, temp_name};
+use super::super::disk::{Dir, FileError, Identity, knows_no_flags, temp_name};
 use super::super::fault::{self, Step, step};
 use super::standing::{Seen, Standing};
 use super::{Flock, LockError, Patience, Waiting};
@@ -82,22 +82,20 @@ impl Sidecar {
         }
         let temp = temp_name(name);
         let Some(mut made) = Self::make(dir, &temp, now)? else { return Ok(None) };
-        match rustix::fs::renameat_with(dir, &temp, dir, name, RenameFlags::NOREPLACE) {
-            Ok(()) => {
-                name.clone_into(&mut made.name);
-                return Ok(Some(made));
-            }
-            Err(errno) => {
-                let _ = dir.unlink(&temp);
-                match errno {
-                    Errno::EXIST => return Ok(None),
-                    // Not every file system can.
-                    Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP => {}
-                    errno => return Err(dir.io(name, "create", errno)),
-                }
-            }
+        let named = step(Step::NameLock)
+            .and_then(|()| Ok(rustix::fs::renameat_with(dir, &temp, dir, name, RenameFlags::NOREPLACE)?));
+        let Err(error) = named else {
+            name.clone_into(&mut made.name);
+            return Ok(Some(made));
+        };
+        // It goes, by the name that it has.
+        drop(made);
+        match Errno::from_io_error(&error) {
+            // Somebody else was faster; or whose clock is ahead took our file for a leftover.
+            Some(Errno::EXIST | Errno::NOENT) => Ok(None),
+            Some(errno) if knows_no_flags(errno) => Self::make(dir, name, now),
+            _ => Err(dir.io(name, "create", error)),
         }
-        Self::make(dir, name, now)
     }
 
     fn make(dir: &Dir, name: &str, now: i64) -> Result<Option<Self>, FileError> {

@@ -1,3 +1,5 @@
+mod naming;
+
 use std::cell::{Cell, RefCell};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;

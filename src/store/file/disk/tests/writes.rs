@@ -145,6 +145,52 @@ fn i13_what_another_program_wrote_by_the_very_moment_of_the_rename_stays() {
 }
 
 #[test]
+fn where_a_rename_knows_no_flags_the_file_is_replaced_without_them() {
+    // EPERM, EINVAL, ENOSYS, EOPNOTSUPP.
+    for errno in [1, 22, 38, 95] {
+        let (_temp, dir) = scene();
+        let armed = on_this_thread(move |at| (at == Step::Rename).then_some(Fault::Fail(errno)));
+        for text in [b"new", b"old"] {
+            let known = dir.identify("a").unwrap();
+            let sure = || Ok::<_, FileError>(());
+            let made = dir.replace_known("a", known, text, Names::Sync, sure).unwrap();
+            assert_eq!(
+                (made, dir.list().unwrap()),
+                (dir.identify("a").unwrap(), vec!["a".into()]),
+                "{errno}"
+            );
+            assert_eq!(bytes(&dir, "a"), text);
+        }
+        drop(armed);
+    }
+}
+
+#[test]
+fn a_new_file_that_others_took_for_a_leftover_is_no_error_and_changes_nothing() {
+    for known in [false, true] {
+        let (_temp, dir) = scene();
+        if known {
+            put(&dir, "a", b"old");
+        }
+        let before = dir.identify("a").unwrap();
+        let there = dir.clone();
+        let armed = on_this_thread(move |at| {
+            if at == Step::Rename {
+                std::thread::scope(|scope| {
+                    scope.spawn(|| there.sweep(Duration::ZERO, i64::MAX)).join().unwrap()
+                })
+                .unwrap();
+            }
+            None
+        });
+        let sure = || Ok::<_, FileError>(());
+        assert_eq!(dir.replace_known("a", before, b"new", Names::Sync, sure).unwrap(), None);
+        drop(armed);
+        assert_eq!(dir.identify("a").unwrap(), before);
+    }
+}
+
+#[test]
 fn what_was_appended_in_vain_is_cut_off_where_the_disk_allows() {
     let (_temp, dir) = scene();
     put(&dir, "log", b"one\n");
