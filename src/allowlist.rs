@@ -37,8 +37,23 @@ impl IdSet {
         let hash = HASHER.hash_one(id);
         let at = bucket(hash, self.index.len().saturating_sub(1));
         let (Some(from), Some(to)) = (self.index.get(at), self.index.get(at + 1)) else { return false };
-        let ids = self.arena.get(*from as usize..*to as usize).unwrap_or_default();
-        Entries(ids).any(|entry| entry == (tag(hash), id))
+        self.entries(*from, *to).any(|entry| entry == (tag(hash), id))
+    }
+
+    #[inline]
+    fn entries(&self, from: u32, to: u32) -> Entries<'_> {
+        Entries(self.arena.get(from as usize..to as usize).unwrap_or_default())
+    }
+
+    /// The ids, each once.
+    fn distinct(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = self.index.iter().copied();
+        starts.clone().zip(starts.skip(1)).flat_map(move |(from, to)| {
+            let is_new = move |(at, entry): &(usize, (u8, &[u8]))| {
+                !self.entries(from, to).take(*at).any(|before| before == *entry)
+            };
+            self.entries(from, to).enumerate().filter(is_new).map(|(_, (_, id))| id)
+        })
     }
 
     /// How many ids it holds.
@@ -70,6 +85,14 @@ impl<'a> Iterator for Entries<'a> {
     }
 }
 
+/// An entry's first byte can say each length that an id has.
+const _: () = assert!(SenderId::MAX_BYTES == u8::MAX as usize + 1);
+
+/// The bytes of an id's entry.
+fn size(id: &[u8]) -> u32 {
+    u32::try_from(id.len() + 2).unwrap_or(u32::MAX)
+}
+
 /// Where an id of this hash belongs: the buckets share out the range of hashes evenly.
 fn bucket(hash: u64, buckets: usize) -> usize {
     usize::try_from((u128::from(hash) * buckets as u128) >> 64).unwrap_or_default()
@@ -84,78 +107,64 @@ fn tag(hash: u64) -> u8 {
 /// Collects ids; what is there already counts once.
 #[derive(Default)]
 pub struct IdSetBuilder {
-    hashes: Vec<u64>,
-    bytes: Vec<u8>,
-    /// Where each id ends in `bytes`.
-    ends: Vec<u32>,
+    /// The ids as they came, in the form of the arena; their tags are made in the end.
+    ids: Vec<u8>,
+    len: usize,
 }
 
 impl IdSetBuilder {
-    /// Adds an id.
+    /// Adds an id. Beyond 4 GiB of them it is left out, and the set's length tells.
     pub fn insert(&mut self, id: &SenderId) {
-        let bytes = id.as_str().as_bytes();
-        let end = u32::try_from(self.arena_size() + bytes.len() + 2);
-        let (Ok(_), true) = (end, (1..=256).contains(&bytes.len())) else {
-            // Beyond 4 GiB of ids, or no id: what can't be held lets nobody in.
-            return;
-        };
-        self.bytes.extend_from_slice(bytes);
-        self.ends.push(u32::try_from(self.bytes.len()).unwrap_or_default());
-        self.hashes.push(HASHER.hash_one(bytes));
+        self.push(id.as_str().as_bytes());
+    }
+
+    fn push(&mut self, id: &[u8]) {
+        let is_room = u32::try_from(self.ids.len() + id.len() + 2).is_ok();
+        if let (true, Ok(less_one)) = (is_room, u8::try_from(id.len().saturating_sub(1))) {
+            self.ids.extend([less_one, 0]);
+            self.ids.extend_from_slice(id);
+            self.len += 1;
+        }
     }
 
     /// The finished set.
     #[must_use]
     pub fn build(self) -> IdSet {
-        let buckets = self.hashes.len();
-        let (mut index, mut len) = (Vec::with_capacity(buckets + 1), 0);
-        let mut arena: Vec<u8> = Vec::with_capacity(self.arena_size());
-        let mut ids = self.in_order(buckets).into_iter().peekable();
-        for at in 0..buckets {
-            let start = arena.len();
-            index.push(u32::try_from(start).unwrap_or(u32::MAX));
-            while let Some((hash, id)) = ids.next_if(|(hash, _)| bucket(*hash, buckets) == at) {
-                let mut same = Entries(arena.get(start..).unwrap_or_default());
-                let is_there = same.any(|entry| entry == (tag(hash), id));
-                if let (false, Ok(less_one)) = (is_there, u8::try_from(id.len() - 1)) {
-                    arena.extend([less_one, tag(hash)]);
-                    arena.extend_from_slice(id);
-                    len += 1;
-                }
-            }
+        let set = self.in_order();
+        drop(self);
+        if set.distinct().count() == set.len {
+            return set;
         }
-        index.push(u32::try_from(arena.len()).unwrap_or(u32::MAX));
-        arena.shrink_to_fit();
-        IdSet { index: index.into(), arena: arena.into(), len }
+        let mut once = Self::default();
+        set.distinct().for_each(|id| once.push(id));
+        once.in_order()
     }
 
-    /// The ids with their hashes in the order of their buckets: counted first, then put where the count says.
-    fn in_order(&self, buckets: usize) -> Vec<(u64, &[u8])> {
-        let mut places = vec![0_usize; buckets + 1];
-        for hash in &self.hashes {
-            if let Some(next) = places.get_mut(bucket(*hash, buckets) + 1) {
-                *next += 1;
+    /// The ids in the order of their buckets: counted first, then put where the count says. What came twice is there twice.
+    fn in_order(&self) -> IdSet {
+        let mut index = vec![0_u32; self.len + 1].into_boxed_slice();
+        let mut arena = vec![0_u8; self.ids.len()].into_boxed_slice();
+        let hashed = || Entries(&self.ids).map(|(_, id)| (HASHER.hash_one(id), id));
+        for (hash, id) in hashed() {
+            let bytes = index.get_mut(bucket(hash, self.len));
+            bytes.into_iter().for_each(|bytes| *bytes += size(id));
+        }
+        let mut end = 0;
+        for bucket in &mut index {
+            end += *bucket;
+            *bucket = end;
+        }
+        // Each bucket is filled from its end on, so that the index says in the end where it begins.
+        for (hash, id) in hashed() {
+            let Some(start) = index.get_mut(bucket(hash, self.len)) else { continue };
+            *start -= size(id);
+            let free = arena.get_mut(*start as usize..).and_then(|free| free.get_mut(..id.len() + 2));
+            if let (Some([length, its_tag, bytes @ ..]), Ok(less_one)) = (free, u8::try_from(id.len() - 1)) {
+                (*length, *its_tag) = (less_one, tag(hash));
+                bytes.copy_from_slice(id);
             }
         }
-        let mut before = 0;
-        for place in &mut places {
-            before += *place;
-            *place = before;
-        }
-        let mut ordered = vec![(0, &[][..]); self.hashes.len()];
-        let starts = std::iter::once(&0).chain(&self.ends);
-        for (hash, (from, to)) in self.hashes.iter().zip(starts.zip(&self.ends)) {
-            let place = places.get_mut(bucket(*hash, buckets));
-            if let Some((place, id)) = place.zip(self.bytes.get(*from as usize..*to as usize)) {
-                ordered.get_mut(*place).into_iter().for_each(|free| *free = (*hash, id));
-                *place += 1;
-            }
-        }
-        ordered
-    }
-
-    fn arena_size(&self) -> usize {
-        self.bytes.len() + 2 * self.hashes.len()
+        IdSet { index, arena, len: self.len }
     }
 }
 
@@ -184,11 +193,12 @@ mod tests {
 
     #[test]
     fn i15_only_whole_ids_are_found() {
-        let long = "x".repeat(256);
+        let long = "x".repeat(SenderId::MAX_BYTES);
         let ids: Vec<SenderId> =
             (0..5_000).map(|n| id(&n.to_string())).chain([id("a"), id(&long), id("user@host")]).collect();
         let set: IdSet = ids.iter().chain(&ids).collect();
         assert_eq!(set.len(), ids.len(), "what is there twice counts once");
+        assert_eq!(set.index.len(), ids.len() + 1, "and takes no room");
         assert!(ids.iter().all(|id| set.contains(id)));
         for other in ["5000", "user", "host", "ser@host", "user@hos", "A", &"x".repeat(255)] {
             assert!(!set.contains(&id(other)), "{other}");
