@@ -220,8 +220,8 @@ impl Snapshot {
     #[must_use]
     pub fn of(account: &AccountId, allowed: IdSet, state: ChannelState) -> Self {
         let record = Arc::new(state.record.clone());
-        let blocked = Arc::new(blocked_set(&record, account));
-        Self { allowed: Ok(Arc::new(allowed)), record: Ok((blocked, record)), pending: Ok(Arc::new(state)) }
+        let record = blocked_set(&record, account).map(|blocked| (Arc::new(blocked), record));
+        Self { allowed: Ok(Arc::new(allowed)), record, pending: Ok(Arc::new(state)) }
     }
 
     /// A snapshot in which nothing can be known.
@@ -232,7 +232,10 @@ impl Snapshot {
 }
 
 /// The blocked senders of an account as a set.
-pub(crate) fn blocked_set(record: &Record, account: &AccountId) -> IdSet {
+// INVARIANT I7: a set that can't hold all of them would let somebody in.
+pub(crate) fn blocked_set(record: &Record, account: &AccountId) -> Result<IdSet, Fault> {
     let ids: Vec<SenderId> = record.blocked(account).collect();
-    ids.iter().collect()
+    let set: IdSet = ids.iter().collect();
+    let has_all = ids.iter().all(|id| set.contains(id));
+    has_all.then_some(set).ok_or_else(|| Fault::unreadable("more senders are blocked than can be looked up"))
 }

@@ -123,7 +123,8 @@ impl View {
         }
         let record = journal.as_ref().map_or_else(|| Err(Fault::unreadable("not read")), |j| j.value.clone());
         let make = || {
-            let record = record.map(|record| (Arc::new(blocked_set(&record, account.account())), record));
+            let record =
+                record.and_then(|record| Ok((Arc::new(blocked_set(&record, account.account())?), record)));
             let pending = state.clone().unwrap_or_else(|| Err(Fault::unreadable("not read")));
             Arc::new(Snapshot { allowed: set, record, pending })
         };
