@@ -145,7 +145,7 @@ impl DmGate {
             Some(reason) => Some(Verdict::Ignore(reason)),
             None => account.holds(state).then(|| self.weigh(&account.key, message, state)),
         });
-        match verdict? {
+        match verdict?? {
             Verdict::Admit(reason) => Some(account.let_in(message, reason)),
             Verdict::Ignore(reason) => Some(account.told(message, ignore(reason))),
             Verdict::Unavailable(fault) => Some(account.told(message, Decision::Unavailable(fault))),

@@ -64,13 +64,13 @@ fn policy(number: u64) -> AccountPolicy {
 }
 
 fn policy_seen(account: &Account) -> u64 {
-    account.look(|state| state.policy.given.number)
+    account.look(|state| state.policy.given.number).unwrap()
 }
 
 /// Which change a decision rests on, as `DmGate::decide` comes to it.
 fn decide(account: &Arc<Account>) -> u64 {
     let at_once = account.look(|state| account.holds(state).then_some(state.snapshot.0));
-    at_once.unwrap_or_else(|| block_on(account.load()).snapshot.0)
+    at_once.flatten().unwrap_or_else(|| block_on(account.load()).snapshot.0)
 }
 
 /// A policy is set while the state is read anew.
@@ -100,7 +100,7 @@ pub fn a_policy(interruptions: usize) {
         }
         loads.join().unwrap();
         sets.join().unwrap();
-        let seen = account.look(|state| (state.policy.given.number, state.snapshot.0));
+        let seen = account.look(|state| (state.policy.given.number, state.snapshot.0)).unwrap();
         assert_eq!(seen, (1, 5), "what is replaced at the same time is lost");
     });
 }
