@@ -22,8 +22,7 @@ pub struct Explanation {
 impl DmGate {
     /// What [`DmGate::admit`] would say of this message now, and why. Changes nothing: no code is made.
     pub async fn explain(&self, message: &InboundMessage) -> Explanation {
-        let (verdict, snapshot) = self.preview(message).await;
-        let policy = self.policy_of(&message.account);
+        let (verdict, policy, snapshot) = self.preview(message).await;
         let (decision, reason) = match &verdict {
             Preview::Decided(decision) => (decision.as_str(), decision.reason()),
             Preview::ByAlias => ("admit", Reason::Allowlisted),
@@ -71,7 +70,7 @@ pub(crate) enum Preview {
 struct Case<'a> {
     message: &'a InboundMessage,
     policy: AccountPolicy,
-    snapshot: Option<std::sync::Arc<Snapshot>>,
+    snapshot: std::sync::Arc<Snapshot>,
     places: Places,
     listed_in: Option<(String, String)>,
     fault: Option<Fault>,
@@ -168,8 +167,7 @@ impl Case<'_> {
     }
 
     fn pending(&self) -> usize {
-        let pending = self.snapshot.as_ref().and_then(|snapshot| snapshot.pending.as_ref().ok());
-        pending.map_or(0, |state| state.requests.len())
+        self.snapshot.pending.as_ref().map_or(0, |state| state.requests.len())
     }
 }
 

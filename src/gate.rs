@@ -1,7 +1,8 @@
 //! The gate: one question, [`DmGate::admit`], asked in one order.
 //!
 //! Reading this file from top to bottom is reading the product. What an account allows is in `policy.rs`, the rules of
-//! pairing are in `pairing.rs`, what is durable is behind `store.rs`.
+//! pairing are in `pairing.rs`, what is durable is behind `store.rs`; which accounts there are, and how their policies
+//! change, is in `gate/registry.rs`.
 
 mod account;
 mod builder;
@@ -27,7 +28,7 @@ use crate::message::{
     AccountKey, Authenticity, Conversation, InboundMessage, Origin, SenderId, SenderIds, Strength,
 };
 use crate::pairing::{Ask, Handover, Knock, Knocked, Request};
-use crate::policy::{AccountPolicy, DmPolicy};
+use crate::policy::{AccountPolicy, DmPolicy, Limits};
 use crate::reply::ReplyTemplate;
 use crate::store::{Snapshot, Store, StoreError};
 
@@ -123,21 +124,22 @@ impl DmGate {
         self.0.reply.load().render(account, request, self.0.world.clock.now())
     }
 
-    /// What a message would come to, without the transactions.
-    pub(crate) async fn preview(&self, message: &InboundMessage) -> (Preview, Option<Arc<Snapshot>>) {
+    /// What a message would come to, without the transactions, and the policy and the snapshot that it rests on.
+    pub(crate) async fn preview(&self, message: &InboundMessage) -> (Preview, AccountPolicy, Arc<Snapshot>) {
         let account = self.entry(&message.account);
-        if let Some(reason) = refuse_envelope(message, &account.state().policy) {
-            return (Preview::Decided(ignore(reason)), None);
-        }
         let state = account.load().await;
-        let preview = match self.weigh(&account.key, message, &state) {
+        let verdict = match refuse_envelope(message, &state.policy) {
+            Some(reason) => Verdict::Ignore(reason),
+            None => self.weigh(&account.key, message, &state),
+        };
+        let preview = match verdict {
             Verdict::Admit(reason) => Preview::Decided(account.admission(message, reason)),
             Verdict::Ignore(reason) => Preview::Decided(ignore(reason)),
             Verdict::Unavailable(fault) => Preview::Decided(Decision::Unavailable(fault)),
             Verdict::Bind(_) => Preview::ByAlias,
             Verdict::Knock => Preview::Challenge,
         };
-        (preview, Some(Arc::clone(&state.snapshot)))
+        (preview, state.policy.given.clone(), Arc::clone(&state.snapshot))
     }
 
     fn decide_now(&self, account: &Arc<Account>, message: &InboundMessage) -> Option<Decision> {
@@ -197,6 +199,7 @@ impl DmGate {
         &self,
         account: &Account,
         message: &InboundMessage,
+        limits: &Limits,
         handover: Handover,
     ) -> Result<Option<Decision>, StoreError> {
         let name = message.sender.name().map(|name| ("name".to_owned(), crate::message::escape(name)));
@@ -206,7 +209,7 @@ impl DmGate {
             route: message.route.clone(),
             source: message.source.clone(),
             meta: name.into_iter().collect(),
-            limits: *account.state().policy.given.limits(),
+            limits: *limits,
             handover,
         };
         Ok(match self.0.store.knock(account.key.channel(), knock).await? {

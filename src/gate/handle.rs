@@ -73,7 +73,7 @@ impl DmGate {
                     let primary = message.sender.primary();
                     self.0.store.bind(&account.key, alias, primary).await.map(|_| None)
                 }
-                Verdict::Knock => self.knock(account, message, handover).await,
+                Verdict::Knock => self.knock(account, message, state.policy.given.limits(), handover).await,
             };
             match outcome {
                 Ok(Some(decision)) => return account.told(message, decision),
