@@ -27,7 +27,8 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// A turn for a message that was let in; `None` if the permit is another sender's or another account's.
+    /// A turn for a message that was let in; `None` if the permit is another sender's or another account's, or the
+    /// gate that gave it is gone.
     // INVARIANT I1: a permit lets in its own sender's messages, on its own account.
     #[must_use]
     pub fn new(permit: Permit, message: InboundMessage, channel: Arc<dyn ChannelAdapter>) -> Option<Self> {

@@ -92,7 +92,7 @@ impl Account {
         self.version.load(Ordering::Acquire)
     }
 
-    /// Whether a state is as fresh as its policy asks.
+    /// Whether a state is as fresh as its policy asks. Where it will soon not be, this begins to read the next one.
     // INVARIANT I1: the revision is asked after the message arrived, and the snapshot is at least as new as it; with
     // bounded freshness, it was asked no longer ago than the bound.
     #[inline]

@@ -25,7 +25,7 @@ pub(crate) struct Grant {
 pub(super) struct AccountNumber(u64);
 
 /// The accounts of all gates of this process.
-static ACCOUNTS: LazyLock<DashMap<AccountNumber, Weak<Account>>> = LazyLock::new(DashMap::new);
+static BY_NUMBER: LazyLock<DashMap<AccountNumber, Weak<Account>>> = LazyLock::new(DashMap::new);
 
 impl Grant {
     #[inline]
@@ -67,17 +67,17 @@ impl AccountNumber {
     }
 
     pub(super) fn note(self, account: &Arc<Account>) {
-        ACCOUNTS.insert(self, Arc::downgrade(account));
+        BY_NUMBER.insert(self, Arc::downgrade(account));
     }
 
     fn find(self) -> Option<Arc<Account>> {
-        ACCOUNTS.get(&self)?.upgrade()
+        BY_NUMBER.get(&self)?.upgrade()
     }
 }
 
 impl Drop for Account {
     fn drop(&mut self) {
-        ACCOUNTS.remove(&self.number);
+        BY_NUMBER.remove(&self.number);
     }
 }
 
@@ -91,8 +91,8 @@ mod tests {
     fn a_gate_that_is_gone_leaves_nothing() {
         let gate = DmGate::builder().build();
         let number = gate.account(&AccountKey::parse("custom", "default").unwrap()).account.number;
-        assert!(ACCOUNTS.contains_key(&number));
+        assert!(BY_NUMBER.contains_key(&number));
         drop(gate);
-        assert!(!ACCOUNTS.contains_key(&number));
+        assert!(!BY_NUMBER.contains_key(&number));
     }
 }

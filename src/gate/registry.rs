@@ -45,7 +45,7 @@ impl Accounts {
     }
 
     fn bucket(&self, key: &AccountKey) -> Option<&Link> {
-        self.0.get(usize::try_from(key.hash() % BUCKETS as u64).ok()?)
+        self.0.get(usize::try_from(key.hash_value() % BUCKETS as u64).ok()?)
     }
 }
 

@@ -112,8 +112,8 @@ impl AccountKey {
         Self::hashed(channel, AccountId::default_account())
     }
 
-    /// The same within a process only.
-    pub(crate) fn hash(&self) -> u64 {
+    /// Of the whole key; the same within a process only.
+    pub(crate) fn hash_value(&self) -> u64 {
         self.hash
     }
 
