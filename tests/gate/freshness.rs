@@ -89,6 +89,53 @@ async fn i1_within_the_bound_a_change_is_read_beside_the_decisions() {
     }
 }
 
+/// What was read beside the decisions comes to nothing: its runtime is over, or the directory is away.
+#[test]
+fn i1_a_reading_that_came_to_nothing_is_begun_anew() {
+    // One thread reads: what is read later is read after it.
+    let runtime = || tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+    for its_runtime_ends in [true, false] {
+        let freshness = Freshness::Bounded(Duration::from_millis(200));
+        let scene = Scene::new(On::Files).with(limited(
+            DmPolicy::Pairing,
+            &[],
+            Limits { freshness, ..Limits::default() },
+        ));
+        let hello = message(&alpha(), &["1"]);
+        let is_in = || matches!(scene.gate.admit_now(&hello), Some(Decision::Admit(_)));
+        let lasting = runtime();
+        lasting.block_on(async {
+            scene.allow("1").await;
+            assert_eq!(scene.says(&["1"]).await, "allowlisted");
+            scene.revoke("1").await;
+        });
+        scene.clock.advance(Duration::from_millis(100));
+        if its_runtime_ends {
+            let ends = runtime();
+            let _inside = ends.enter();
+            assert!(is_in());
+        } else {
+            let (dir, away) = (scene.dir(), scene.state().join("away"));
+            rustix::fs::rename(&dir, &away).unwrap();
+            lasting.block_on(async {
+                assert!(is_in());
+                tokio::task::yield_now().await;
+                assert!(scene.store().load(&alpha()).await.revision.is_none());
+                tokio::task::yield_now().await;
+            });
+            rustix::fs::rename(&away, &dir).unwrap();
+        }
+        lasting.block_on(async {
+            let mut looks = 0;
+            while is_in() {
+                looks += 1;
+                assert!(looks < 1_000_000, "the state is not read anew");
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+}
+
 #[tokio::test]
 async fn i11_what_is_known_needs_no_future() {
     for on in BOTH {
