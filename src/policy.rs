@@ -154,7 +154,8 @@ pub enum PendingScope {
 pub enum Freshness {
     /// As it is when the message is decided.
     Exact,
-    /// As it was at most this long before.
+    /// As it was at most this long before. Where the store can't tell its revision, as a file store whose directory can't
+    /// be watched, this is as [`Freshness::Exact`]: the files are looked at for every message.
     Bounded(Duration),
 }
 
