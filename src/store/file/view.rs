@@ -349,6 +349,25 @@ mod tests {
     }
 
     #[test]
+    fn i9_a_directory_that_was_replaced_is_read_once() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("credentials");
+        Dir::create_and_open(&path).unwrap();
+        let freshness = Freshness::new(path.clone(), true);
+        let channel = ChannelId::parse("telegram").unwrap();
+        let (view, account) = (View::new(channel.clone()), AccountKey::default_of(channel));
+        let load = || view.load(&account, &freshness, &World::default());
+        assert!(load().snapshot.pending.is_ok());
+        rustix::fs::rename(&path, temp.path().join("old")).unwrap();
+        let dir = Dir::create_and_open(&path).unwrap();
+        let sure = || Ok::<_, super::super::disk::FileError>(());
+        dir.replace("telegram-pairing.json", b"damaged", sure).unwrap();
+        let loaded = load();
+        assert!(loaded.snapshot.pending.is_err());
+        assert!(loaded.revision.is_some() && view.unchanged(&account, &freshness).is_some(), "and no more");
+    }
+
+    #[test]
     fn i9_a_reading_that_a_panic_ends_leaves_no_state_of_which_a_part_is_older() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("credentials");
