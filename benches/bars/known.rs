@@ -32,6 +32,17 @@ pub(crate) fn lines(table: &mut Table) {
     let scene = Scene::new(Situation::KnownExact);
     let queue = Queue::new();
     let look = || timed(|| scene.messages.iter().for_each(|_| assert!(queue.is_empty())));
+    // After a system call a probe waits for memory alone; in a loop of nothing but probes many wait at once.
+    let least = || {
+        timed(|| {
+            for message in &scene.messages {
+                assert!(queue.is_empty());
+                probe_all(&ids, std::slice::from_ref(message));
+            }
+        })
+    };
+    let beside = race(ROUNDS, scene.messages.len(), look, least);
+    table.add(Line::beside("a look and a set probe, and no gate: queue peek", &beside));
     for way in Way::ALL {
         let subject = || timed(|| scene.ask_all(way, &scene.messages));
         let race = race(ROUNDS, scene.messages.len(), look, subject);

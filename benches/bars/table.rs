@@ -22,6 +22,8 @@ enum Verdict {
     Busy,
     /// Another command measures it.
     Elsewhere,
+    /// None of ours; it stands there to be compared with.
+    Beside,
 }
 
 /// Prints lines as they come, and counts them.
@@ -79,6 +81,11 @@ impl Line {
             verdict: Verdict::of(race.beyond <= at_most),
             ..Self::ratio(what, race, f64::INFINITY)
         }
+    }
+
+    /// What the next lines are to be compared with.
+    pub(crate) fn beside(what: impl Into<String>, race: &Race) -> Self {
+        Self { bar: String::new(), verdict: Verdict::Beside, ..Self::ratio(what, race, f64::INFINITY) }
     }
 
     /// A figure that needs no floor.
@@ -140,7 +147,7 @@ impl Display for Line {
             Verdict::Met => "met",
             Verdict::NotMet => "NOT MET",
             Verdict::Busy => "machine busy",
-            Verdict::Elsewhere => "",
+            Verdict::Elsewhere | Verdict::Beside => "",
         };
         let Self { what, measured, floor, ratio, bar, .. } = self;
         let line = format!("{what:58} {measured:>19} {floor:>10} {ratio:>8} {bar:>10}  {verdict}");
