@@ -79,6 +79,8 @@ struct Inner {
 struct Channel {
     view: View,
     queue: Queue,
+    /// Held while a thread reads: who waits for it takes no thread.
+    reading: tokio::sync::Mutex<()>,
 }
 
 /// How often a transaction is begun again because another program was in between.
@@ -136,7 +138,10 @@ impl Inner {
         if let Some(channel) = self.channels.get(channel) {
             return Arc::clone(&channel);
         }
-        let make = || Arc::new(Channel { view: View::new(channel.clone()), queue: Queue::default() });
+        let make = || {
+            let (queue, reading) = Default::default();
+            Arc::new(Channel { view: View::new(channel.clone()), queue, reading })
+        };
         Arc::clone(&self.channels.entry(channel.clone()).or_insert_with(make))
     }
 
@@ -225,7 +230,13 @@ impl Store for FileStore {
             let snapshot = Arc::new(super::Snapshot::unavailable(fault));
             Loaded { revision: None, snapshot }
         };
-        if let Some(loaded) = self.0.channel(account.channel()).view.unchanged(account, &self.0.freshness) {
+        let channel = self.0.channel(account.channel());
+        if let Some(loaded) = channel.view.unchanged(account, &self.0.freshness) {
+            return loaded;
+        }
+        let _reading = channel.reading.lock().await;
+        // Another may have read meanwhile what this one came for.
+        if let Some(loaded) = channel.view.unchanged(account, &self.0.freshness) {
             return loaded;
         }
         let (inner, account) = (Arc::clone(&self.0), account.clone());

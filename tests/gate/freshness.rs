@@ -274,3 +274,34 @@ fn i1_i7_a_list_that_is_written_in_place_lets_in_nobody_who_was_never_on_it() {
     assert_eq!(runtime.block_on(scene.says(&["always"])), "allowlisted", "when it is over");
     assert_ne!(runtime.block_on(scene.says(&["12"])), "allowlisted");
 }
+
+/// Everybody writes at once, right after the owner changed a long list.
+#[test]
+fn i8_a_thousand_who_wait_for_one_list_take_one_thread() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let begun = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&begun);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .on_thread_start(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        })
+        .build()
+        .unwrap();
+    let scene = Scene::new(On::Files);
+    let ids: Vec<String> = (0..10_000).map(|number| format!("s{number}")).collect();
+    let list = serde_json::json!({ "version": 1, "allowFrom": ids }).to_string();
+    let file = std::fs::File::create(scene.dir().join("alpha-allowFrom.json"));
+    file.and_then(|mut file| std::io::Write::write_all(&mut file, list.as_bytes())).unwrap();
+    runtime.block_on(async {
+        let hello = Arc::new(message(&alpha(), &["s1"]));
+        let asks = (0..1_000).map(|_| {
+            let (gate, hello) = (scene.gate.clone(), Arc::clone(&hello));
+            tokio::spawn(async move { gate.admit(&hello).await.reason().as_str() })
+        });
+        for says in asks.collect::<Vec<_>>() {
+            assert_eq!(says.await.unwrap(), "allowlisted");
+        }
+    });
+    assert!(begun.load(Ordering::Relaxed) <= 2, "{begun:?} threads");
+}
