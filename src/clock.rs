@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rand::TryRng;
+use serde::{Deserialize, Serialize};
 
 /// A moment in UTC, in whole milliseconds since 1970-01-01.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -53,10 +54,54 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// How long the machine has been running, suspended or not: no step of the wall clock changes that.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Uptime {
+    /// Which start of the machine it is counted from.
+    pub boot: u64,
+    /// Milliseconds since then.
+    pub at: u64,
+}
+
+impl Uptime {
+    /// How much time went by since `earlier`; `None` where that can't be told: before another start, or in a container that
+    /// counts from elsewhere.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Option<Duration> {
+        let went_by = self.at.checked_sub(earlier.at).filter(|_| self.boot == earlier.boot);
+        went_by.map(Duration::from_millis)
+    }
+}
+
+/// A moment by the wall clock, and by the machine's own where there is one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Moment {
+    /// By the wall clock, which may step.
+    pub wall: Timestamp,
+    /// By the machine's own.
+    pub uptime: Option<Uptime>,
+}
+
+impl From<Timestamp> for Moment {
+    fn from(wall: Timestamp) -> Self {
+        Self { wall, uptime: None }
+    }
+}
+
 /// Where the gate's time comes from.
 pub trait Clock: Send + Sync + 'static {
     /// Wall-clock time. It may jump; every rule that uses it says what a jump does.
     fn now(&self) -> Timestamp;
+
+    /// How long the machine has been running; `None` where nothing tells.
+    fn uptime(&self) -> Option<Uptime> {
+        None
+    }
+
+    /// This moment, by both.
+    fn moment(&self) -> Moment {
+        Moment { wall: self.now(), uptime: self.uptime() }
+    }
 
     /// Milliseconds of a clock that never goes back, cheap to read and coarse (a few milliseconds).
     fn ticks(&self) -> u64;
@@ -72,7 +117,18 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let at = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
-        Timestamp(at.tv_sec.saturating_mul(1_000).saturating_add(at.tv_nsec / 1_000_000))
+        Timestamp(millis(at))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn uptime(&self) -> Option<Uptime> {
+        /// Half of the random id that the kernel gave to this start; it is the same in all containers that do not hide it.
+        static BOOT: std::sync::LazyLock<Option<u64>> = std::sync::LazyLock::new(|| {
+            let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+            u64::from_str_radix(id.replace('-', "").get(..16)?, 16).ok()
+        });
+        let at = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        Some(Uptime { boot: (*BOOT)?, at: u64::try_from(millis(at)).ok()? })
     }
 
     fn ticks(&self) -> u64 {
@@ -81,12 +137,16 @@ impl Clock for SystemClock {
         #[cfg(not(target_os = "linux"))]
         let id = rustix::time::ClockId::Monotonic;
         let at = rustix::time::clock_gettime(id);
-        u64::try_from(at.tv_sec.saturating_mul(1_000).saturating_add(at.tv_nsec / 1_000_000)).unwrap_or(0)
+        u64::try_from(millis(at)).unwrap_or(0)
     }
 
     fn pause(&self, duration: Duration) {
         std::thread::sleep(duration);
     }
+}
+
+fn millis(at: rustix::time::Timespec) -> i64 {
+    at.tv_sec.saturating_mul(1_000).saturating_add(at.tv_nsec / 1_000_000)
 }
 
 /// Where codes and request ids come from.
@@ -132,5 +192,18 @@ impl Default for World {
 impl fmt::Debug for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("World")
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_machine_says_how_long_it_has_been_running() {
+        let then = SystemClock.uptime().unwrap();
+        assert!(SystemClock.uptime().unwrap().since(then).is_some());
+        let elsewhere = Uptime { boot: !then.boot, ..then };
+        assert_eq!((then.since(elsewhere), then.since(Uptime { at: then.at + 1, ..then })), (None, None));
     }
 }

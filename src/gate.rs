@@ -178,9 +178,9 @@ impl DmGate {
         message: &'a InboundMessage,
         state: &State,
     ) -> Verdict<'a> {
-        let now = self.0.world.clock.now();
+        let now = self.0.world.clock.moment();
         let limits = &self.0.store.limits(state.policy.given.limits());
-        if message.sent_at.is_some_and(|sent_at| sent_at.age_at(now) > limits.max_backlog) {
+        if message.sent_at.is_some_and(|sent_at| sent_at.age_at(now.wall) > limits.max_backlog) {
             return Verdict::Ignore(Reason::Backlog);
         }
         let requests = match &state.snapshot.pending {

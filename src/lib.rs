@@ -28,7 +28,7 @@ pub use channel::{
     ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError, Known, OutboundText, SendError,
     TextKind, Webhook,
 };
-pub use clock::{Clock, Entropy, NoEntropy, OsEntropy, SystemClock, Timestamp, World};
+pub use clock::{Clock, Entropy, Moment, NoEntropy, OsEntropy, SystemClock, Timestamp, Uptime, World};
 pub use decision::{Challenge, Decision, Fault, Permit, Reason, Refusal};
 pub use explain::Explanation;
 pub use gate::{AccountHandle, DmGate, DmGateBuilder};

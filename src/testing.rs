@@ -4,11 +4,12 @@
 mod suite;
 
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::clock::{Clock, Entropy, NoEntropy, Timestamp, World};
+use crate::clock::{Clock, Entropy, NoEntropy, Timestamp, Uptime, World};
 pub use suite::{Again, Subject, store_suite};
 
 pub use crate::store::fault::{Armed, Fault, Step, on_every_thread, on_this_thread};
@@ -20,13 +21,15 @@ pub struct ManualClock(Arc<Times>);
 struct Times {
     now: AtomicI64,
     ticks: AtomicU64,
+    boot: AtomicU64,
 }
 
 impl ManualClock {
-    /// A clock that shows `millis` since 1970.
+    /// A clock that shows `millis` since 1970, of a machine of its own.
     #[must_use]
     pub fn at(millis: i64) -> Self {
-        Self(Arc::new(Times { now: millis.into(), ticks: 1_000_000.into() }))
+        let boot = RandomState::new().hash_one(millis);
+        Self(Arc::new(Times { now: millis.into(), ticks: 1_000_000.into(), boot: boot.into() }))
     }
 
     /// A clock that shows the machine's time now: files made by the machine are neither old nor of the future.
@@ -46,6 +49,11 @@ impl ManualClock {
         self.0.now.fetch_add(millis, Ordering::SeqCst);
     }
 
+    /// The machine is started anew; no time goes by.
+    pub fn reboot(&self) {
+        self.0.boot.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// This clock with the operating system's randomness.
     #[must_use]
     pub fn world(&self) -> World {
@@ -56,6 +64,10 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.now.load(Ordering::SeqCst))
+    }
+
+    fn uptime(&self) -> Option<Uptime> {
+        Some(Uptime { boot: self.0.boot.load(Ordering::SeqCst), at: self.ticks() })
     }
 
     fn ticks(&self) -> u64 {

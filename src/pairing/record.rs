@@ -8,7 +8,7 @@ pub use hour::Hour;
 use serde::{Deserialize, Serialize};
 
 use super::code::RequestId;
-use crate::clock::Timestamp;
+use crate::clock::{Moment, Timestamp};
 use crate::message::{AccountId, ReplyRoute, SenderId};
 
 /// One line of the record. Ids are kept as text: they were parsed before they were written.
@@ -196,7 +196,7 @@ impl Record {
     /// Hours that ran out are kept for a day: a clock that ran ahead and is set back must find them again.
     // INVARIANT I2: an hour is not forgotten by a clock that stepped forth before it steps back.
     #[must_use]
-    pub fn entries(&self, now: Timestamp) -> Vec<Entry> {
+    pub fn entries(&self, now: Moment) -> Vec<Entry> {
         let blocks = self.blocks.iter().cloned().map(|(account, id)| Entry::Blocked { account, id });
         let bound = |(account, entry, primary)| Entry::Bound { account, entry, primary };
         let bindings = self.bindings.iter().cloned().map(bound);
@@ -295,7 +295,7 @@ mod tests {
 
     fn hour(at: i64, from: Option<i64>) -> Hour {
         let (request, ids) = (RequestId::from_text("r"), vec!["1".into()]);
-        Hour { request, account: "default".into(), ids, at, ttl: 3_600_000, from, route: None }
+        Hour { request, account: "default".into(), ids, at, ttl: 3_600_000, from, uptime: None, route: None }
     }
 
     const H: i64 = 3_600_000;
@@ -316,7 +316,7 @@ mod tests {
             record.apply(&entry);
         }
         let mut again = Record::default();
-        for entry in record.entries(Timestamp::from_millis(1)) {
+        for entry in record.entries(Timestamp::from_millis(1).into()) {
             let text = serde_json::to_string(&entry).unwrap();
             again.apply(&serde_json::from_str(&text).unwrap());
         }
@@ -338,7 +338,7 @@ mod tests {
     fn i2_an_hour_outlives_a_clock_that_steps_forth_and_back() {
         let mut record = Record::default();
         record.apply(&Entry::Hour { hour: hour(0, None) });
-        let kept = |at: i64| record.entries(Timestamp::from_millis(at)).len();
+        let kept = |at: i64| record.entries(Timestamp::from_millis(at).into()).len();
         assert_eq!((kept(2 * H), kept(25 * H), kept(25 * H + 1)), (1, 1, 0));
     }
 
@@ -366,7 +366,7 @@ mod tests {
         record.apply(&step(SendStep::Try));
         assert_eq!(record.sends[0].unknown, 1);
         // Also by a record that was written anew; what is nothing is not written.
-        let queued = record.entries(Timestamp::from_millis(0)).pop().unwrap();
+        let queued = record.entries(Timestamp::from_millis(0).into()).pop().unwrap();
         let text = serde_json::to_string(&queued).unwrap();
         assert_eq!(serde_json::from_str::<Entry>(&text).unwrap(), queued);
         record.apply(&step(SendStep::Sent));

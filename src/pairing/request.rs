@@ -67,6 +67,7 @@ impl Request {
             at: self.created_at.as_millis(),
             ttl: u64::try_from(self.ttl.as_millis()).unwrap_or(u64::MAX),
             from,
+            uptime: None,
             route: None,
         }
     }

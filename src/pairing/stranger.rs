@@ -4,7 +4,7 @@ use super::code::{PairingCode, RequestId};
 use super::record::{Entry, HOURS_RUNNING, Hour};
 use super::request::Request;
 use super::{Change, ChannelState};
-use crate::clock::{Entropy, NoEntropy, Timestamp};
+use crate::clock::{Entropy, Moment, NoEntropy, Timestamp};
 use crate::decision::Reason;
 use crate::message::{AccountId, ReplyRoute, Sender, SenderId, Source};
 use crate::policy::{HOUR, Limits, PendingScope};
@@ -60,7 +60,7 @@ pub struct Ask<'a> {
     /// The limits of the account.
     pub limits: &'a Limits,
     /// When.
-    pub now: Timestamp,
+    pub now: Moment,
 }
 
 impl ChannelState {
@@ -69,7 +69,8 @@ impl ChannelState {
     /// `None` is also the answer where the state needs upkeep: the transaction that follows does it and asks again.
     #[must_use]
     pub fn refusal(&self, ask: &Ask<'_>) -> Option<Reason> {
-        let Ask { account, sender, source, limits, now } = *ask;
+        let Ask { account, sender, source, limits, now: moment } = *ask;
+        let now = moment.wall;
         let mut live = self.requests.iter().filter(|r| r.is_live(now) && !self.is_orphan(r));
         if self.requests.iter().any(|r| r.created_at > now)
             || self.record.hours.iter().any(|h| h.is_ahead_of(now))
@@ -84,7 +85,7 @@ impl ChannelState {
             hour.account == account.as_str()
                 && sender.ids().any(|id| hour.ids.iter().any(|other| other == id.as_str()))
         };
-        if self.record.hours.iter().any(|hour| hour.counts_at(now) && same(hour)) {
+        if self.record.hours.iter().any(|hour| same(hour) && hour.counts_at(moment)) {
             return Some(Reason::HourUsed);
         }
         // INVARIANT I3: unexpired requests never exceed the cap.
@@ -92,7 +93,7 @@ impl ChannelState {
             PendingScope::Channel => true,
             PendingScope::Account => request.account == *account,
         };
-        let running = || self.record.hours.iter().filter(|hour| hour.counts_at(now)).count();
+        let running = || self.record.hours.iter().filter(|hour| hour.counts_at(moment)).count();
         // With a stamp far ahead they would take a slot for years, and we can't set it right.
         let is_live = |at: &Timestamp| now <= at.plus(HOUR) && *at <= now.plus(HOUR);
         let lost =
@@ -112,7 +113,7 @@ impl ChannelState {
         &self,
         knock: &Knock,
         listed: impl Fn(&SenderId) -> bool,
-        now: Timestamp,
+        now: Moment,
         entropy: &dyn Entropy,
     ) -> Result<(Knocked, Change), NoEntropy> {
         let Knock { account, sender, limits, .. } = knock;
@@ -130,14 +131,14 @@ impl ChannelState {
             id: knock.sender.primary().clone(),
             aliases: knock.sender.aliases().to_vec(),
             code: PairingCode::draw(entropy, &self.requests.iter().map(|request| &request.code))?,
-            created_at: now,
-            last_seen_at: now,
+            created_at: now.wall,
+            last_seen_at: now.wall,
             meta: knock.meta.clone(),
             source: knock.source.clone(),
             ttl: limits.code_ttl,
             ours: true,
         };
-        let hour = Hour { route: stored(&knock.route), ..request.hour(now) };
+        let hour = Hour { route: stored(&knock.route), uptime: now.uptime, ..request.hour(now.wall) };
         let entry = match knock.handover {
             Handover::Outbox => Entry::Issued { hour },
             Handover::Caller => Entry::Hour { hour },

@@ -36,12 +36,12 @@ fn foreign(of: &str, sender: &str, created_at: i64) -> Request {
 fn hour(of: &str, request: &str, ids: &[&str], at: i64) -> Hour {
     let ids = ids.iter().map(ToString::to_string).collect();
     let request = RequestId::from_text(request);
-    Hour { request, account: of.into(), ids, at, ttl: 3_600_000, from: None, route: None }
+    Hour { request, account: of.into(), ids, at, ttl: 3_600_000, from: None, uptime: None, route: None }
 }
 
 fn refusal(state: &ChannelState, of: &str, source: Option<&Source>, limits: &Limits) -> Option<Reason> {
     let (account, sender) = (account(of), Sender::new(id("new")));
-    state.refusal(&Ask { account: &account, sender: &sender, source, limits, now: at(1_000) })
+    state.refusal(&Ask { account: &account, sender: &sender, source, limits, now: at(1_000).into() })
 }
 
 #[test]

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 
 use super::{Actor, Loaded, OperatorError, Places, Revoked, Snapshot, Store, StoreError};
-use crate::clock::{Timestamp, World};
+use crate::clock::{Moment, Timestamp, World};
 use crate::message::{AccountId, AccountKey, ChannelId, SenderId};
 use crate::pairing::record::{SendKind, SendStep, Sending};
 use crate::pairing::{Approval, ApproveError, Change, ChannelState, Knock, Knocked, Request, RequestId};
@@ -44,12 +44,12 @@ impl MemoryStore {
     fn transact<T>(
         &self,
         channel: &ChannelId,
-        act: impl FnOnce(&mut Channel, Timestamp) -> Result<(T, Change), StoreError>,
+        act: impl FnOnce(&mut Channel, Moment) -> Result<(T, Change), StoreError>,
     ) -> Result<T, StoreError> {
         let mut channels = self.lock();
         let channel = channels.entry(channel.clone()).or_default();
-        let now = self.world.clock.now();
-        let upkeep = channel.upkeep(now);
+        let now = self.world.clock.moment();
+        let upkeep = channel.upkeep(now.wall);
         channel.apply(&upkeep);
         let (answer, change) = act(channel, now)?;
         channel.apply(&change);
@@ -167,7 +167,9 @@ impl Store for MemoryStore {
         approval: Approval,
         actor: &Actor,
     ) -> Result<Request, OperatorError> {
-        Ok(self.transact(channel, |channel, now| Ok(channel.state.approve(&approval, actor.surface, now)))??)
+        Ok(self.transact(channel, |channel, now| {
+            Ok(channel.state.approve(&approval, actor.surface, now.wall))
+        })??)
     }
 
     async fn reject(
@@ -178,7 +180,7 @@ impl Store for MemoryStore {
         actor: &Actor,
     ) -> Result<Request, OperatorError> {
         Ok(self.transact(channel, |channel, now| {
-            Ok(channel.state.reject(&approval, actor.surface, block, now))
+            Ok(channel.state.reject(&approval, actor.surface, block, now.wall))
         })??)
     }
 

@@ -50,6 +50,36 @@ async fn i2_a_clock_that_is_set_forth_and_back_opens_no_hour() {
     }
 }
 
+/// As long as the machine runs, its own clock tells a step from time that goes by; after a start only the wall clock is left.
+#[tokio::test]
+async fn i2_a_clock_that_is_set_back_and_forth_by_hours_gives_no_second_code() {
+    for on in BOTH {
+        for steps in [[2 * HOUR, 0], [-2 * HOUR, 4 * HOUR], [2 * HOUR, -2 * HOUR], [400 * 24 * HOUR, -HOUR]] {
+            for restarts in [false, true] {
+                let scene = Scene::new(on);
+                scene.code(&["1"]).await;
+                reject(&scene, "1").await;
+                for step in steps {
+                    scene.clock.step(step);
+                    // Something is written meanwhile: what is kept is what the next one finds.
+                    scene.block("somebody").await;
+                    assert_eq!(scene.says(&["1"]).await, "hour_used", "{steps:?}");
+                    scene.minutes(30);
+                }
+                if restarts {
+                    scene.clock.reboot();
+                }
+                let by_the_wall = steps[0] + steps[1] <= 0;
+                let wanted = if restarts && !by_the_wall { "pairing_required" } else { "hour_used" };
+                assert_eq!(scene.says(&["1"]).await, wanted, "{steps:?} {restarts}");
+                scene.clock.advance(Duration::from_millis(1));
+                let wanted = if restarts && !by_the_wall { "already_pending" } else { "pairing_required" };
+                assert_eq!(scene.says(&["1"]).await, wanted, "{steps:?} {restarts}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn i2_a_clock_at_1970_locks_nobody_out_for_years() {
     for on in BOTH {

@@ -39,9 +39,7 @@ pub(crate) struct Play {
     gates: [DmGate; 2],
     model: [Channel; 2],
     off: i64,
-    /// How far the clock went forth, by time or by a step, whatever it was set back: no more can be told from stamps.
-    went: i64,
-    /// Codes that were given: channel, account, ids, code, and how far the clock had gone.
+    /// Codes that were given: channel, account, ids, code, and how long the machine had been running.
     given: Vec<(usize, String, Ids, String, i64)>,
     foreign_codes: u32,
 }
@@ -89,12 +87,16 @@ impl Play {
         let mut model: [Channel; 2] = Default::default();
         model[1].per_account = true;
         model.iter_mut().for_each(|c| c.forgets_hours = which == Which::MemoryBesideAModelThatForgetsHours);
-        let (off, went, given, foreign_codes) = Default::default();
-        Self { which, temp, clock, world, gates, model, off, went, given, foreign_codes }
+        let (off, given, foreign_codes) = Default::default();
+        Self { which, temp, clock, world, gates, model, off, given, foreign_codes }
     }
 
     fn now(&self) -> i64 {
         self.clock.now().as_millis()
+    }
+
+    fn uptime(&self) -> i64 {
+        self.clock.uptime().unwrap().at.try_into().unwrap()
     }
 
     fn store(&self) -> &Arc<dyn Store> {
@@ -139,13 +141,9 @@ impl Play {
             Operation::Revoke { account, id } => self.revoke(account, id_at(id)).await?,
             Operation::Block { account, id } => self.block(account, id_at(id)).await?,
             Operation::Unblock { account, id } => self.unblock(account, id_at(id)).await?,
-            Operation::Advance { minutes } => {
-                self.clock.advance(Duration::from_secs(minutes * 60));
-                self.went += i64::try_from(minutes).unwrap() * MINUTE;
-            }
+            Operation::Advance { minutes } => self.clock.advance(Duration::from_secs(minutes * 60)),
             Operation::Step { off } => {
                 self.clock.step((off - self.off) * MINUTE);
-                self.went += ((off - self.off) * MINUTE).max(0);
                 self.off = off;
             }
             Operation::Switch => self.gates.swap(0, 1),
@@ -173,13 +171,13 @@ impl Play {
     }
 
     async fn knock(&mut self, at: usize, sender: usize) -> Outcome {
-        let ((name, account), ids, now) = (ACCOUNTS[at], ids_of(sender), self.now());
+        let ((name, account), ids, now, uptime) = (ACCOUNTS[at], ids_of(sender), self.now(), self.uptime());
         let channel = at / 2;
         let key = AccountKey::parse(name, account).unwrap();
         let parsed = |id: &String| SenderId::parse(key.channel(), id).unwrap();
         let aliases = ids[1..].iter().map(parsed).collect();
         let who = Sender::with_parts(parsed(&ids[0]), aliases, Strength::Authenticated, None);
-        let expected = self.model[channel].knock(account, &ids, now);
+        let expected = self.model[channel].knock(account, &ids, now, uptime);
         let decision = self.gates[0].admit(&InboundMessage::direct(key, who, "hello")).await;
         same("verdict", &decision.reason().as_str(), &expected)?;
         if let Decision::Challenge(challenge) = decision {
@@ -190,22 +188,16 @@ impl Play {
             // Apart from the model: the hour itself.
             let again = self.given.iter().find(|(of, on, before, _, then)| {
                 let theirs = *of == channel && on == account && before.iter().any(|id| ids.contains(id));
-                theirs && self.went - then <= HOUR
+                theirs && uptime - then <= HOUR
             });
             if let Some(again) = again {
                 return Err(format!("two codes within an hour: {again:?}, and now at {now}"));
             }
-            self.given.push((channel, account.to_owned(), ids.clone(), code.clone(), self.went));
+            self.given.push((channel, account.to_owned(), ids.clone(), code.clone(), uptime));
             let (account, ttl) = (account.to_owned(), ttl_of(at));
-            self.model[channel].issued(Waiting {
-                account,
-                ids,
-                code,
-                at: now,
-                ttl,
-                foreign: false,
-                recorded: true,
-            });
+            let (foreign, recorded) = (false, true);
+            let waiting = Waiting { account, ids, code, at: now, ttl, foreign, recorded };
+            self.model[channel].issued(waiting, uptime);
         }
         Ok(())
     }

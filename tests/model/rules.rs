@@ -28,6 +28,8 @@ struct Given {
     at: i64,
     /// When it was first seen to lie ahead.
     seen: Option<i64>,
+    /// How long the machine had been running, where we gave it.
+    uptime: Option<i64>,
 }
 
 /// One channel.
@@ -67,10 +69,12 @@ impl Waiting {
 }
 
 impl Given {
-    /// A new code needs strictly more than 3,600 s; a stamp later than now counts from when it was first seen.
-    fn counts(&self, now: i64) -> bool {
+    /// A new code needs strictly more than 3,600 s, on the machine's own clock too; a stamp later than now counts from when
+    /// it was first seen.
+    fn counts(&self, now: i64, uptime: i64) -> bool {
         let runs = |from: i64| from <= now && now - from <= HOUR;
         match self.seen {
+            _ if self.uptime.is_some_and(|then| uptime - then <= HOUR) => true,
             None => self.at > now || runs(self.at),
             Some(seen) => seen > now || runs(seen) || runs(self.at),
         }
@@ -101,7 +105,7 @@ impl Channel {
         for waiting in &mut self.waiting {
             if waiting.foreign && !waiting.recorded {
                 let (account, ids, at) = (waiting.account.clone(), waiting.ids.clone(), waiting.at);
-                self.given.push(Given { account, ids, at, seen: (at > now).then_some(now) });
+                self.given.push(Given { account, ids, at, seen: (at > now).then_some(now), uptime: None });
                 waiting.recorded = true;
             }
             if waiting.at > now {
@@ -117,7 +121,7 @@ impl Channel {
     }
 
     /// Somebody writes: the reason, and what the code would be good for.
-    pub(crate) fn knock(&mut self, account: &str, ids: &Ids, now: i64) -> &'static str {
+    pub(crate) fn knock(&mut self, account: &str, ids: &Ids, now: i64, uptime: i64) -> &'static str {
         if self.is_blocked(account, ids) {
             return "blocked";
         }
@@ -145,7 +149,8 @@ impl Channel {
         if self.waiting.iter().filter(live).any(|w| w.account == account && meets(&w.ids, ids)) {
             return "already_pending";
         }
-        let same = |given: &Given| given.account == account && meets(&given.ids, ids) && given.counts(now);
+        let same =
+            |given: &Given| given.account == account && meets(&given.ids, ids) && given.counts(now, uptime);
         if !self.forgets_hours && self.given.iter().any(same) {
             return "hour_used";
         }
@@ -158,9 +163,9 @@ impl Channel {
     }
 
     /// The code that was given, with what it was given for.
-    pub(crate) fn issued(&mut self, waiting: Waiting) {
+    pub(crate) fn issued(&mut self, waiting: Waiting, uptime: i64) {
         let (account, ids, at) = (waiting.account.clone(), waiting.ids.clone(), waiting.at);
-        self.given.push(Given { account, ids, at, seen: None });
+        self.given.push(Given { account, ids, at, seen: None, uptime: Some(uptime) });
         self.waiting.push(waiting);
     }
 

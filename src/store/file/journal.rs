@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::clock::Timestamp;
+use crate::clock::Moment;
 use crate::pairing::record::{Entry, Record};
 
 /// A record as it was read.
@@ -102,7 +102,7 @@ impl Journal {
     }
 
     /// A whole record anew, with what no rule asks for any more at `now` left out.
-    pub(super) fn rewritten(record: &Record, now: Timestamp) -> Vec<u8> {
+    pub(super) fn rewritten(record: &Record, now: Moment) -> Vec<u8> {
         let entries = record.entries(now);
         let (mut bytes, mut check) = (Vec::new(), Check::default());
         push(&mut bytes, &mut check, &Header { dmgate: 1, head: entries.len() });
@@ -156,6 +156,7 @@ fn following(check: Check, entry: &str) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Timestamp;
     use crate::pairing::RequestId;
     use crate::pairing::record::Hour;
 
@@ -163,7 +164,16 @@ mod tests {
         let request = RequestId::from_text(id);
         let ids = vec![id.to_owned()];
         Entry::Hour {
-            hour: Hour { request, account: "default".into(), ids, at: 0, ttl: 1, from: None, route: None },
+            hour: Hour {
+                request,
+                account: "default".into(),
+                ids,
+                at: 0,
+                ttl: 1,
+                from: None,
+                uptime: None,
+                route: None,
+            },
         }
     }
 
@@ -174,7 +184,7 @@ mod tests {
     fn sample() -> Vec<u8> {
         let mut record = Record::default();
         [block("1"), block("2"), hour("3")].iter().for_each(|entry| record.apply(entry));
-        let mut bytes = Journal::rewritten(&record, Timestamp::from_millis(1));
+        let mut bytes = Journal::rewritten(&record, Timestamp::from_millis(1).into());
         let tail = Journal::parse(&bytes).unwrap().appended(&[hour("4"), hour("5")]).unwrap();
         bytes.extend(tail);
         bytes
@@ -191,7 +201,7 @@ mod tests {
 
     #[test]
     fn i11_a_tail_that_grew_long_is_written_anew() {
-        let mut bytes = Journal::rewritten(&Record::default(), Timestamp::from_millis(1));
+        let mut bytes = Journal::rewritten(&Record::default(), Timestamp::from_millis(1).into());
         let mut appended = 0;
         while let Some(more) = Journal::parse(&bytes).unwrap().appended(&[hour("1"), hour("2")]) {
             bytes.extend(more);

@@ -24,10 +24,10 @@ impl FileStore {
             let done = begun.take().filter(|request| t.entries_of(&request.account, &request.id) > 0);
             let (result, change) = match done {
                 Some(request) => {
-                    let change = t.state.admission(&request, approval, actor.surface, t.now);
+                    let change = t.state.admission(&request, approval, actor.surface, t.now.wall);
                     (Ok(request), change)
                 }
-                None => t.state.approve(approval, actor.surface, t.now),
+                None => t.state.approve(approval, actor.surface, t.now.wall),
             };
             if let Ok(request) = &result {
                 if !accounts.iter().any(|account| *account.account() == request.account) {
@@ -75,7 +75,7 @@ impl FileStore {
     ) -> Result<Request, OperatorError> {
         let request = self.0.transact(channel, &[], |t| {
             t.require_pending()?;
-            Ok(t.state.reject(approval, actor.surface, block, t.now))
+            Ok(t.state.reject(approval, actor.surface, block, t.now.wall))
         })??;
         let action = if block { "reject and block" } else { "reject" };
         self.note(actor, action, &key(channel, &request)?, &request.id, Some(&request.request));

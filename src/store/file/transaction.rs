@@ -11,7 +11,7 @@ use super::trouble::Trouble;
 use super::view::{Requests, request_id};
 use super::{Inner, names, trouble, view};
 use crate::allowlist::IdSet;
-use crate::clock::{Clock, Timestamp};
+use crate::clock::{Clock, Moment};
 use crate::decision::Fault;
 use crate::message::{AccountId, AccountKey, ChannelId, SenderId};
 use crate::pairing::{Change, ChannelState, Request};
@@ -24,7 +24,7 @@ pub(super) struct Transaction<'a> {
     dir: Dir,
     /// What the rules look at; it has had its upkeep.
     pub(super) state: ChannelState,
-    pub(super) now: Timestamp,
+    pub(super) now: Moment,
     pending: Result<File<PendingDocument>, Fault>,
     journal: Journal,
     allowed: Vec<File<AllowDocument>>,
@@ -87,7 +87,7 @@ impl<'a> Transaction<'a> {
             other => Ok(other?),
         };
         let requests = pending.as_ref().map(|file| Requests::of(channel, &file.document)).unwrap_or_default();
-        let now = inner.world.clock.now();
+        let now = inner.world.clock.moment();
         let state = ChannelState::joined(requests.usable, requests.unusable, journal.record.clone());
         let (change, _flock) = (Change::default(), flock);
         let mut this =
@@ -188,7 +188,7 @@ impl<'a> Transaction<'a> {
             // Where the list can't be read, nothing is known, and nothing is dropped.
             self.listed(&request.account).is_ok_and(|ids| ids.contains(&request.id))
         };
-        let upkeep = self.state.upkeep(self.now, is_in);
+        let upkeep = self.state.upkeep(self.now.wall, is_in);
         self.apply(upkeep);
     }
 
