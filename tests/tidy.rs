@@ -79,10 +79,9 @@ fn every_invariant_is_marked_and_tested_and_told() {
         .flat_map(|(_, text)| tested(text))
         .collect();
     assert_eq!(marked, tested, "marks in the code, and tests");
-    if let Ok(text) = fs::read_to_string(root().join("docs/ARCHITECTURE.md")) {
-        let told: BTreeSet<u32> = numbers(&text, "\n- **I", &['*']).collect();
-        assert_eq!(marked, told, "marks in the code, and the list in docs/ARCHITECTURE.md");
-    }
+    let page = fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap();
+    let told: BTreeSet<u32> = numbers(&page, "\n- **I", &['*']).collect();
+    assert_eq!(marked, told, "marks in the code, and the list in docs/ARCHITECTURE.md");
     assert!(marked.is_superset(&(1..=16).collect()), "{marked:?}");
 }
 
@@ -162,24 +161,58 @@ fn advisories(text: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-fn advisories_are_placed_and_the_tests_that_stand_for_them_exist() {
-    let Ok(page) = fs::read_to_string(root().join("docs/ADVISORIES.md")) else { return };
-    let sources = files(&EVERYWHERE, &["rs"]);
-    let heads: Vec<&str> = sources
-        .iter()
-        .filter(|(name, _)| name.starts_with("tests/advisories/"))
-        .flat_map(|(_, text)| text.lines().take_while(|line| line.starts_with("//!")))
-        .collect();
-    let heads = heads.join("\n");
+fn advisories_are_placed() {
+    let page = fs::read_to_string(root().join("docs/ADVISORIES.md")).unwrap();
+    let heads = heads_of_advisories();
     assert!(advisories(&heads).len() > 50);
     assert_eq!(advisories(&heads), advisories(&page), "the tests' heads, and docs/ADVISORIES.md");
+}
+
+fn heads_of_advisories() -> String {
+    let heads: Vec<String> = files(&["tests/advisories"], &["rs"])
+        .values()
+        .flat_map(|text| text.lines().take_while(|line| line.starts_with("//!")).map(str::to_owned))
+        .collect();
+    heads.join("\n")
+}
+
+/// Whether a name is what a page writes, where `…` stands for anything.
+fn is_written_as(name: &str, written: &str) -> bool {
+    let parts: Vec<&str> = written.split('…').collect();
+    let (first, last) = (parts[0], parts[parts.len() - 1]);
+    let mut rest = name;
+    let in_order = parts.iter().all(|part| match rest.find(part) {
+        Some(at) => {
+            rest = &rest[at + part.len()..];
+            true
+        }
+        None => false,
+    });
+    in_order && name.starts_with(first) && name.ends_with(last)
+}
+
+#[test]
+fn tests_that_pages_name_exist() {
+    let sources = files(&EVERYWHERE, &["rs"]);
+    let functions: BTreeSet<&str> = sources
+        .values()
+        .flat_map(|text| text.split("fn ").skip(1).filter_map(|rest| rest.split_once('(')))
+        .map(|(name, _)| name)
+        .collect();
     let is_test = |word: &&str| {
-        word.matches('_').count() > 2 && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        word.matches('_').count() > 2 && word.chars().all(|c| c.is_ascii_alphanumeric() || "_…".contains(c))
     };
-    for text in [&heads, &page] {
-        for name in text.split('`').skip(1).step_by(2).filter(is_test) {
-            let wanted = format!("fn {name}(");
-            assert!(sources.values().any(|text| text.contains(&wanted)), "there is no test `{name}`");
+    let page = |name: &str| fs::read_to_string(root().join("docs").join(name)).unwrap();
+    let texts = ["ADVISORIES.md", "RELIABILITY.md", "MUTANTS.md"].map(page);
+    let mut named = 0;
+    for text in texts.iter().chain([&heads_of_advisories()]) {
+        for written in text.split('`').skip(1).step_by(2).filter(is_test) {
+            named += 1;
+            assert!(
+                functions.iter().any(|name| is_written_as(name, written)),
+                "there is no test `{written}`"
+            );
         }
     }
+    assert!(named > 100, "{named}");
 }
