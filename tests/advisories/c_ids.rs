@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use crate::a_groups::other_chats;
-use crate::ground::{Ground, person, policy, private, text};
+use crate::ground::{Ground, key, message, person, policy, private, text};
 
 /// An id of each known channel, and of one that is nobody's.
 const IDS: [(&str, &str); 26] = [
@@ -166,36 +166,20 @@ proptest! {
 /// configuration has one, it is refused.
 #[tokio::test]
 async fn c_no_name_and_no_group_in_a_list_lets_anybody_in() {
-    let names = [
-        "@ann",
-        "ann",
-        "Ann",
-        "tg:@ann",
-        "42 ",
-        "4_2",
-        "0x2a",
-        "042",
-        "+42",
-        "4\u{ff12}",
-        "-100777",
-        "*42",
-        "42*",
-    ];
+    let names =
+        ["@ann", "ann", "Ann", "tg:@ann", "4_2", "0x2a", "042", "+42", "4\u{ff12}", "-100777", "*42", "42*"];
     let ground = Ground::new(policy(DmPolicy::Pairing, &[]));
     ground.allow("1").await;
-    let entries: Vec<String> =
-        names.iter().map(|name| format!("{name:?}").replace("\\u{", "\\u").replace('}', "")).collect();
-    for name in names.iter().filter(|name| name.trim() != "42") {
-        let channel = crate::ground::key("default");
-        let made = AccountPolicy::new(channel.channel(), DmPolicy::Open, [*name], Limits::default());
+    for name in names {
+        let made = AccountPolicy::new(key("default").channel(), DmPolicy::Open, [name], Limits::default());
         assert!(made.is_err(), "{name}");
     }
-    let entries = entries.iter().filter(|entry| *entry != "\"42 \"").cloned().collect::<Vec<_>>().join(",");
+    let entries = names.map(|name| json!(name).to_string()).join(",");
     ground.put(
         "telegram-allowFrom.json",
         &format!(r#"{{"version":1,"allowFrom":["1",{entries},-100777,4.2e1,[42],null]}}"#),
     );
-    assert_eq!(ground.says(&crate::ground::message("default", "1")).await, "allowlisted");
+    assert_eq!(ground.says(&message("default", "1")).await, "allowlisted");
     ground.telegram(text(42, &private(42), "by name")).await;
     for chat in other_chats(42) {
         ground.telegram(text(42, &chat, "by group")).await;

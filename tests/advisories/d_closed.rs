@@ -8,7 +8,8 @@
 //! `i7_policies_change_with_a_hang_up_and_stay_when_their_section_goes`,
 //! `i14_nothing_is_proven_where_no_secret_is_configured`; chats of no known kind are with class A.
 
-use dmgate::{AccountPolicy, DmPolicy, Limits};
+use dmgate::pairing::{PairingCode, Target};
+use dmgate::{AccountPolicy, Clock as _, DmPolicy, Limits};
 
 use crate::ground::{Ground, key, message, policy};
 
@@ -45,13 +46,13 @@ async fn d_a_star_that_is_stored_is_nobody() {
         }
     }
     // Nor is it somebody who waits.
-    let now = dmgate::Clock::now(&ground.clock);
+    let now = ground.clock.now();
     ground.put("telegram-pairing.json", &format!(
         r#"{{"version":1,"requests":[{{"id":"*","code":"ABCDEFGH","createdAt":"{now}"}},{{"id":"tg:*","code":"BBCDEFGH","createdAt":"{now}"}}]}}"#
     ));
     for code in ["ABCDEFGH", "BBCDEFGH"] {
-        let code = dmgate::pairing::PairingCode::parse(code).unwrap();
-        assert!(ground.approve(dmgate::pairing::Target::Code(code)).await.is_err());
+        let code = PairingCode::parse(code).unwrap();
+        assert!(ground.approve(Target::Code(code)).await.is_err());
     }
     ground.gate.set_policies([], policy(DmPolicy::Open, &[]));
     assert_eq!(ground.says(&message("default", "42")).await, "not_allowlisted");

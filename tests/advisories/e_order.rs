@@ -13,7 +13,7 @@
 use dmgate::DmPolicy;
 use serde_json::{Value, json};
 
-use crate::ground::{Ground, person, policy, private, secret_of, text};
+use crate::ground::{Ground, id, key, owner, person, policy, private, secret_of, text};
 
 /// What Telegram may report of somebody who writes to the bot alone: what acts, then what does not.
 fn events(from: i64) -> (Vec<Value>, Vec<Value>) {
@@ -60,11 +60,7 @@ async fn e_no_event_of_a_stranger_has_an_effect() {
         [(DmPolicy::Pairing, 1), (DmPolicy::Allowlist, 0), (DmPolicy::Open, 0), (DmPolicy::Disabled, 0)]
     {
         let ground = Ground::new(policy(dm, &[]));
-        ground
-            .store()
-            .block(&crate::ground::key("default"), &crate::ground::id("66"), &crate::ground::owner())
-            .await
-            .unwrap();
+        ground.store().block(&key("default"), &id("66"), &owner()).await.unwrap();
         let (acts, others) = events(42);
         let before = ground.files();
         for update in others.into_iter().chain(events(66).0).chain(events(66).1) {
@@ -74,7 +70,7 @@ async fn e_no_event_of_a_stranger_has_an_effect() {
         for update in acts {
             ground.telegram(update).await;
         }
-        let pending = ground.store().pending(crate::ground::key("default").channel()).await.unwrap();
+        let pending = ground.store().pending(key("default").channel()).await.unwrap();
         assert_eq!(pending.len(), codes, "{dm}");
         assert!(ground.is_quiet(), "nothing is fetched, acknowledged or shown");
         assert_eq!(ground.end().await, [""; 0], "{dm}");

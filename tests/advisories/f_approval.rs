@@ -11,7 +11,7 @@ use dmgate::DmPolicy;
 use dmgate::pairing::Target;
 use serde_json::json;
 
-use crate::ground::{Ground, id, key, message, person, policy, private, text};
+use crate::ground::{Ground, id, key, message, owner, person, policy, private, text};
 
 /// Whoever is in, by approval or since everyone is, and whoever waits: neither their own code nor another's does
 /// anything when it is written or pressed, and no file changes.
@@ -74,7 +74,7 @@ async fn f_a_code_dies_with_its_request() {
         ground.says(&message("default", sender)).await;
         let pending = ground.store().pending(key("default").channel()).await.unwrap();
         let code = Target::Code(pending[0].code.clone());
-        let (account, owner) = (key("default"), crate::ground::owner());
+        let (account, owner) = (key("default"), owner());
         match end {
             "allow" => {
                 ground.allow(sender).await;
