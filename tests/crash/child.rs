@@ -28,12 +28,7 @@ pub(crate) fn run_apart(name: &str, state: &Path, before: &str) {
     };
     let allowed = apart("mount -t tmpfs none /mnt").output();
     if !allowed.as_ref().is_ok_and(|output| output.status.success()) {
-        // Past the test's own capture.
-        let _ = std::io::Write::write_all(
-            &mut std::io::stderr(),
-            format!("SKIPPED: {name}: no namespaces here: {allowed:?}\n").as_bytes(),
-        );
-        return;
+        return skipped(&format!("{name}: no namespaces here: {allowed:?}"));
     }
     let mut command = apart(&format!("{before}\nexec \"$0\" \"$@\""));
     command.arg(std::env::current_exe().unwrap()).args(["--exact", name, "--nocapture"]);
@@ -41,6 +36,11 @@ pub(crate) fn run_apart(name: &str, state: &Path, before: &str) {
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(output.status.success(), "{name}: {}{}", said(&output.stdout), said(&output.stderr));
     assert!(said(&output.stdout).contains("1 passed"), "{name}: {}", said(&output.stdout));
+}
+
+/// Says aloud that a test can't be done here: past its own capture, and `tests/all.sh` counts it.
+pub(crate) fn skipped(why: &str) {
+    let _ = std::io::Write::write_all(&mut std::io::stdout(), format!("SKIPPED: {why}\n").as_bytes());
 }
 
 /// Where to work, in a process that was started so; `None` in the program itself, where the test has nothing to do.
