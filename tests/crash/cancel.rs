@@ -9,16 +9,11 @@ use dmgate::store::{FileOptions, FileStore};
 use dmgate::testing::ManualClock;
 use dmgate::{DmGate, InboundMessage, Sender, Strength};
 
-use crate::Faults;
 use crate::deed::{DEEDS, Deed, House, NOW, act, actor, begin, id, key, knock_of, look, open};
 use crate::steps::Course;
+use crate::{Faults, runtime};
 
-/// One thread for all that blocks: what was handed to it is over when something that was handed to it later is.
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap()
-}
-
-/// Keeps that thread from all else until it is told to end.
+/// Keeps the thread for all that blocks from all else until it is told to end.
 fn busy() -> impl AsyncFnOnce() {
     let (free, is_free) = std::sync::mpsc::channel::<()>();
     let busy = tokio::task::spawn_blocking(move || is_free.recv().is_ok());

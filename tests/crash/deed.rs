@@ -154,8 +154,7 @@ pub(crate) async fn act(store: &Arc<dyn Store>, deed: Deed) -> Result<(), String
     let (at, who) = (key(), actor());
     let by = |target, notify| Approval { target, account: None, notify };
     let waits = |notify| by(Target::Sender(id("waits")), notify);
-    let told = |result: Result<(), String>| result;
-    told(match deed {
+    match deed {
         Deed::Knock => match store.knock(at.channel(), knock_of("new")).await {
             Ok(Knocked::Issued(_)) => Ok(()),
             other => Err(format!("{other:?}")),
@@ -197,7 +196,7 @@ pub(crate) async fn act(store: &Arc<dyn Store>, deed: Deed) -> Result<(), String
             let state = store.load(&at).await.snapshot;
             said(state.allowed.clone()).and(said(state.record.clone())).and(said(state.pending.clone()))
         }
-    })
+    }
 }
 
 fn said<T, E: std::fmt::Display>(result: Result<T, E>) -> Result<(), String> {

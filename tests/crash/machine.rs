@@ -11,10 +11,7 @@ use dmgate::{DmGate, InboundMessage, Sender};
 
 use crate::child::{self, run_apart};
 use crate::deed::{actor, id, key};
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap()
-}
+use crate::runtime;
 
 struct House {
     store: FileStore,

@@ -35,6 +35,11 @@ fn scratch() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
+/// One thread for all that blocks: what was handed to it is over when something that was handed to it later is.
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap()
+}
+
 /// One test at a time: a fault that one arms would hit the others.
 static TURN: Mutex<()> = Mutex::new(());
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use dmgate::testing::{Fault, Step};
 
 use crate::deed::{DEEDS, Deed, House, Seen, act, all, in_the_file, look, open};
-use crate::{Faults, child};
+use crate::{Faults, child, runtime};
 
 /// What the disk, the limits of the process and those of the system say: ENOSPC, EIO, EACCES, EMFILE, EROFS, EDQUOT, EINTR.
 const ERRORS: [i32; 7] = [28, 5, 13, 24, 30, 122, 4];
@@ -16,10 +16,6 @@ const ERRORS: [i32; 7] = [28, 5, 13, 24, 30, 122, 4];
 const REPLACING: [Step; 4] = [Step::CreateTemp, Step::WriteTemp, Step::SyncTemp, Step::Rename];
 
 const WRITING: [Step; 3] = [Step::WriteLock, Step::WriteTemp, Step::Append];
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().build().unwrap()
-}
 
 /// Does `then` at the step of this number, and what `later` says at those that follow; says which steps there were.
 fn at_step(

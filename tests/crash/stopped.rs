@@ -9,11 +9,7 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 use crate::deed::{Deed, House, act, look, open};
 use crate::steps::{Course, changes};
-use crate::{Faults, child};
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().build().unwrap()
-}
+use crate::{Faults, child, runtime};
 
 /// A program that keeps to the established lock, and to which a lock that it finds is more than 30 seconds old.
 fn neighbour_adds(state: &Path, entry: &str) {

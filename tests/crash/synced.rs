@@ -2,7 +2,7 @@
 
 use crate::deed::{Deed, act, begin, open};
 use crate::system_calls::{marked, of_all_threads};
-use crate::{Faults, child};
+use crate::{Faults, child, runtime};
 
 /// Each file is synced before it takes its name, each line and each name before the answer. Who is let in is in for good
 /// before their request goes; a request is there before the record knows it.
@@ -36,10 +36,6 @@ fn does() {
     let Some(state) = child::state() else { return };
     let (_faults, store) = (Faults::turn(), open(&state));
     marked(|| runtime().block_on(act(&store, DEEDS[child::setting("DMGATE_TEST_DEED")])).unwrap());
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().build().unwrap()
 }
 
 /// A sync or a new name, and of which file; a temporary one is called what it is to be. Locks are not made to last.
