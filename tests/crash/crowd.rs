@@ -154,7 +154,7 @@ fn i2_i5_one_sender_at_once_gets_one_code() {
 
 /// Channels of each race; `tests/long.sh` has the long form.
 fn races() -> usize {
-    std::env::var("DMGATE_RACES").ok().and_then(|races| races.parse().ok()).unwrap_or(10)
+    std::env::var("DMGATE_RACES").map_or(10, |races| races.parse().unwrap())
 }
 
 /// Processes in each race, and strangers of each on each account.

@@ -124,7 +124,7 @@ fn costs(name: &str) -> fn(&str, &[&str]) -> bool {
 }
 
 fn bits() -> u32 {
-    std::env::var("DMGATE_CORRUPTION_BITS").ok().and_then(|bits| bits.parse().ok()).unwrap_or(2)
+    std::env::var("DMGATE_CORRUPTION_BITS").map_or(2, |bits| bits.parse().unwrap())
 }
 
 /// Each bit, or two of the eight, others for each byte.

@@ -1,7 +1,7 @@
 //! Random histories, on every store and beside a naive model: the verdicts, the codes, the listings are the same.
 //!
-//! `DMGATE_MODEL_SEQUENCES` (10,000), `DMGATE_MODEL_LENGTH` (16) and `DMGATE_MODEL_SEED` (1) say how many and which. The
-//! long form: `DMGATE_MODEL_SEQUENCES=100000 DMGATE_MODEL_LENGTH=50 cargo test -p dmgate --test model`.
+//! `DMGATE_MODEL_SEQUENCES` (10,000), `DMGATE_MODEL_LENGTH` (16) and `DMGATE_MODEL_SEED` (1) say how many and which;
+//! `tests/long.sh model` is the long form.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -24,7 +24,7 @@ use proptest::strategy::Strategy as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
 fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+    std::env::var(name).map_or(default, |value| value.parse().unwrap())
 }
 
 /// Plays histories and says how the shortest one that goes wrong goes wrong.

@@ -33,7 +33,7 @@ fn turn() -> MutexGuard<'static, ()> {
 
 /// How many rounds a test goes, unless the environment says otherwise.
 fn rounds(name: &str, short: usize) -> usize {
-    std::env::var(name).ok().and_then(|many| many.parse().ok()).unwrap_or(short)
+    std::env::var(name).map_or(short, |many| many.parse().unwrap())
 }
 
 /// A directory in memory where there is one.

@@ -34,7 +34,7 @@ fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+    std::env::var(name).map_or(default, |value| value.parse().unwrap())
 }
 
 fn play(target: &str, runs: u64) {
