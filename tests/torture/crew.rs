@@ -53,19 +53,16 @@ impl Crew {
                 let _ = lines.send(line.unwrap());
             }
         });
-        let (state, clock) = (state.to_owned(), clock.to_owned());
-        let (workers, ledger) = (Vec::new(), Ledger::default());
-        let (doing, cut_off) = (BTreeMap::new(), BTreeMap::new());
         let mut crew = Self {
-            state,
-            clock,
-            workers,
+            state: state.to_owned(),
+            clock: clock.to_owned(),
+            workers: Vec::new(),
             said,
             say,
-            ledger,
-            doing,
+            ledger: Ledger::default(),
+            doing: BTreeMap::new(),
             changes: BTreeMap::new(),
-            cut_off,
+            cut_off: BTreeMap::new(),
             marks: 0,
         };
         crew.workers = (0..WORKERS).map(|number| Some(crew.worker(number))).collect();

@@ -173,16 +173,17 @@ impl Course {
 #[derive(Default)]
 pub(crate) struct Ledger {
     era: u32,
-    senders: BTreeMap<String, Account>,
+    senders: BTreeMap<String, Page>,
 }
 
-struct Account {
+/// What is known of one sender.
+struct Page {
     courses: BTreeSet<Course>,
     /// What was said, for whoever has to find out what went wrong.
     said: Vec<String>,
 }
 
-impl Default for Account {
+impl Default for Page {
     fn default() -> Self {
         Self { courses: [Course::default()].into(), said: Vec::new() }
     }
@@ -190,23 +191,23 @@ impl Default for Account {
 
 impl Ledger {
     pub(crate) fn begins(&mut self, who: u8, deed: Deed, sender: &str) {
-        let account = self.account(sender, format!("{who} begins {deed:?}"));
+        let page = self.page(sender, format!("{who} begins {deed:?}"));
         let begun = |mut course: Course| {
             course.under_way.insert(who, (deed, None));
             course
         };
-        account.courses = std::mem::take(&mut account.courses).into_iter().map(begun).collect();
+        page.courses = std::mem::take(&mut page.courses).into_iter().map(begun).collect();
     }
 
     /// A process was told the answer. `Err` says what was said of the sender, if it can't be true.
     pub(crate) fn ends(&mut self, who: u8, sender: &str, answer: Answer) -> Result<(), String> {
         let era = self.era;
-        let account = self.account(sender, format!("{who} is told {answer:?}"));
-        let mut courses = orders(&account.courses, era, |course| course.has_ended(who));
+        let page = self.page(sender, format!("{who} is told {answer:?}"));
+        let mut courses = orders(&page.courses, era, |course| course.has_ended(who));
         courses.retain(|course| course.reached(who) == Some((answer, false)));
-        account.courses = courses.into_iter().map(|course| course.without(who)).collect();
-        match account.courses.is_empty() {
-            true => Err(format!("{sender}, era {era}: no order of this makes sense: {:#?}", account.said)),
+        page.courses = courses.into_iter().map(|course| course.without(who)).collect();
+        match page.courses.is_empty() {
+            true => Err(format!("{sender}, era {era}: no order of this makes sense: {:#?}", page.said)),
             false => Ok(()),
         }
     }
@@ -214,11 +215,11 @@ impl Ledger {
     /// A process died: what it was doing may have come to any step, and goes no further.
     pub(crate) fn dies(&mut self, who: u8) {
         let era = self.era;
-        for account in self.senders.values_mut() {
-            if account.courses.iter().any(|course| course.under_way.contains_key(&who)) {
-                account.said.push(format!("{who} dies"));
-                let courses = orders(&account.courses, era, |course| course.has_ended(who));
-                account.courses = courses.into_iter().map(|course| course.without(who)).collect();
+        for page in self.senders.values_mut() {
+            if page.courses.iter().any(|course| course.under_way.contains_key(&who)) {
+                page.said.push(format!("{who} dies"));
+                let courses = orders(&page.courses, era, |course| course.has_ended(who));
+                page.courses = courses.into_iter().map(|course| course.without(who)).collect();
             }
         }
     }
@@ -233,26 +234,26 @@ impl Ledger {
             }
             course
         };
-        for account in self.senders.values_mut() {
-            account.said.push(format!("era {era}"));
-            account.courses = std::mem::take(&mut account.courses).into_iter().map(aged).collect();
+        for page in self.senders.values_mut() {
+            page.said.push(format!("era {era}"));
+            page.courses = std::mem::take(&mut page.courses).into_iter().map(aged).collect();
         }
     }
 
     /// How a sender may stand on disk at this moment.
     pub(crate) fn standings(&self, sender: &str) -> BTreeSet<Standing> {
-        let Some(account) = self.senders.get(sender) else { return [Standing::default()].into() };
-        orders(&account.courses, self.era, |_| false).into_iter().map(|course| course.standing).collect()
+        let Some(page) = self.senders.get(sender) else { return [Standing::default()].into() };
+        orders(&page.courses, self.era, |_| false).into_iter().map(|course| course.standing).collect()
     }
 
     pub(crate) fn said_of(&self, sender: &str) -> &[String] {
-        self.senders.get(sender).map_or(&[], |account| &account.said)
+        self.senders.get(sender).map_or(&[], |page| &page.said)
     }
 
-    fn account(&mut self, sender: &str, said: String) -> &mut Account {
-        let account = self.senders.entry(sender.to_owned()).or_default();
-        account.said.push(said);
-        account
+    fn page(&mut self, sender: &str, said: String) -> &mut Page {
+        let page = self.senders.entry(sender.to_owned()).or_default();
+        page.said.push(said);
+        page
     }
 }
 
