@@ -92,8 +92,9 @@ fuzz() {
 }
 
 # Each place of the gate, the rules and the file store changed, one at a time, and shown to the tests that reach it.
-# What became of each is in target/mutants/result; a run that was stopped goes on from there. Needs python3;
-# cargo-mutants, which lists the changes, is built where it is missing.
+# What became of each is in target/mutants/result; a run that was stopped goes on from there, with the sources as they
+# were: remove target/mutants to begin anew. Needs python3; cargo-mutants, which lists the changes, is built where it is
+# missing.
 mutants() {
   local place="${CARGO_TARGET_DIR:-$PWD/target}/mutants"
   export PATH="$place/tools/bin:$PATH"
@@ -106,6 +107,8 @@ mutants() {
     mkdir -p "$place/sources"
     git ls-files -z | tar c --null -T - | tar x -C "$place/sources"
     cargo mutants --list --json -p dmgate >"$place/list.json"
+  else
+    echo "going on with the sources of $(date -r "$place/list.json" +%F)"
   fi
   # Of tests that do one thing many times, some times are enough.
   export DMGATE_MODEL_SEQUENCES=100 DMGATE_HANDSHAKES=20 DMGATE_RACES=1 DMGATE_FLOOD=200 DMGATE_CORRUPTION_BITS=1

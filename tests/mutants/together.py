@@ -6,8 +6,8 @@ without any notes which tests reach which mutants; then each is shown to those, 
     together.py LIST COPY RESULT TEST...
 
 LIST is what `cargo mutants --list --json` prints, COPY a copy of the sources, which is changed, RESULT gets one line for
-each mutant, TEST is `package:lib` or `package:test`, in the order of their use. What RESULT knows already is left out, so
-that a run can be stopped and gone on with.
+each mutant, TEST is `package:lib` or `package:test`, in the order of their use, the LATE last ones when all others passed.
+What RESULT knows already is left out, so that a run can be stopped and gone on with.
 
 DMGATE_JOBS: how many at a time. DMGATE_QUICK: tests that need more seconds alone are left out. DMGATE_ONLY: a pattern
 for names.
@@ -30,6 +30,7 @@ import tree_sitter_rust
 
 QUICK = float(os.environ.get("DMGATE_QUICK", "1000"))
 JOBS = int(os.environ.get("DMGATE_JOBS", "3"))
+LATE = 2
 HOMES = {}  # Where cargo runs a test.
 PARSER = tree_sitter.Parser(tree_sitter.Language(tree_sitter_rust.language()))
 
@@ -309,7 +310,7 @@ def judge(number, tests, binaries, copy):
         return "unreached", "", 0
     groups, spent, order = {}, 0, list(binaries)
     for took, name, test in mine:
-        step = (order.index(name) >= 6, 0 if took < 0.15 else 1 if took < 1.5 else 2 if took < 5 else took)
+        step = (order.index(name) >= len(order) - LATE, 0 if took < 0.15 else 1 if took < 1.5 else 2 if took < 5 else took)
         group = groups.setdefault((step, order.index(name)), [0, name, []])
         group[0] += took
         group[2].append(test)
