@@ -5,12 +5,13 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use dmgate::{AccountKey, Decision, DmGate, Freshness, World};
+
 use crate::disk::Disk;
 use crate::race::{race, timed};
 use crate::scene;
 use crate::steps::Steps;
 use crate::table::{Line, Table};
-use dmgate::{AccountKey, Decision, DmGate, Freshness, World};
 
 pub(crate) fn lines(table: &mut Table) {
     one(table);

@@ -1,13 +1,14 @@
 //! Strangers who are refused: what one costs, and what ten million leave behind.
 
+use dmgate::pairing::{Approval, Surface, Target};
+use dmgate::store::Actor;
+use dmgate::{Decision, Freshness, Sender, SenderId, World};
+
 use crate::known::Queue;
 use crate::race::{race, timed};
 use crate::scene::{self, Scene, Situation, Way};
 use crate::steps::Steps;
 use crate::table::{Line, Table};
-use dmgate::pairing::{Approval, Surface, Target};
-use dmgate::store::Actor;
-use dmgate::{Decision, Freshness, Sender, SenderId, World};
 
 const FLOOD: u64 = 10_000_000;
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -114,6 +114,6 @@ fn state(dir: &tempfile::TempDir) -> PathBuf {
 
 fn command(dir: &tempfile::TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dmgate"));
-    command.env_clear().env("HOME", Path::new(dir.path())).arg("--state-dir").arg(state(dir));
+    command.env_clear().env("HOME", dir.path()).arg("--state-dir").arg(state(dir));
     command
 }

@@ -79,7 +79,8 @@ impl Dir {
         Ok(temp.take_the_place_of(name, known, names)?)
     }
 
-    /// Appends `bytes` to `name`, which must still have `expected_len` bytes, and makes them durable.
+    /// Appends `bytes` to `name`, which must still have `expected_len` bytes, and makes them durable; with [`Names::Sync`]
+    /// also the names that a change before it left.
     ///
     /// When anything fails, the file is cut back to `expected_len` as far as the disk allows.
     pub(crate) fn append(
@@ -113,8 +114,8 @@ impl Dir {
         Ok(self.facts_of(name, &file)?.identity)
     }
 
-    #[cfg(test)]
     /// Removes `name`, durably. Says whether it was there.
+    #[cfg(test)]
     pub(crate) fn remove(&self, name: &str) -> Result<bool, FileError> {
         let was_there = self.unlink(name)?;
         if was_there {
