@@ -75,9 +75,10 @@ fuzz() {
       # The system ends it when its time is over (SIGXCPU); the wall clock would count what others use. What is kept for
       # the whole process looks like a leak, and to search for one takes longer than all else.
       ulimit -St "${DMGATE_FUZZ_SECONDS:-600}"
-      exec "$place/$(rustc -vV | sed -n 's/host: //p')/release/$1" "$place/corpus/$1" "fuzz/corpus/$1" -timeout=300 \
+      "$place/$(rustc -vV | sed -n 's/host: //p')/release/$1" "$place/corpus/$1" "fuzz/corpus/$1" -timeout=300 \
         -detect_leaks=0 -rss_limit_mb=4096 -dict=fuzz/words.dict \
         -artifact_prefix="$place/found/$1-" >"$place/$1.log" 2>&1
+      exit
     ) 2>/dev/null || code=$?
     if [ "$code" = 152 ]; then
       echo "$1: no finding, $(grep -o '^#[0-9]*' "$place/$1.log" | tail -1 | tr -d '#') inputs"
