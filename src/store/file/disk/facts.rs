@@ -65,6 +65,11 @@ impl Identity {
         self.mtime.div_euclid(1_000_000)
     }
 
+    /// The last change of anything about it in Unix milliseconds: of its name as well.
+    pub(crate) fn changed_ms(&self) -> i64 {
+        self.ctime.max(self.mtime).div_euclid(1_000_000)
+    }
+
     /// Whether `other` is the same file, in whatever state.
     pub(crate) fn is_same_file(&self, other: &Self) -> bool {
         (self.dev, self.ino) == (other.dev, other.ino)

@@ -124,14 +124,15 @@ impl Dir {
         Ok(was_there)
     }
 
-    /// Removes what writers that died left behind: names of our own temporary form, not changed for `older_than`.
+    /// Removes what writers that died left behind: names of our own temporary form, not changed for `older_than`. A file
+    /// that just got such a name was changed just now, however old its contents are.
     pub(crate) fn sweep(&self, older_than: Duration, now: i64) -> Result<Vec<String>, SweepError> {
         let oldest = i64::try_from(older_than.as_millis()).unwrap_or(i64::MAX);
         let mut removed = Vec::new();
         for name in self.list()?.into_iter().filter(|name| is_temp_name(name)) {
             let Some(facts) = self.inspect(&name)? else { continue };
             let is_ours = facts.kind == Kind::Regular && self.trust(&name, &facts).is_ok();
-            if is_ours && now.saturating_sub(facts.identity.mtime_ms()) > oldest && self.unlink(&name)? {
+            if is_ours && now.saturating_sub(facts.identity.changed_ms()) > oldest && self.unlink(&name)? {
                 removed.push(name);
             }
         }

@@ -1,6 +1,7 @@
 //! Replacing and appending, when something goes wrong and when somebody else is at work.
 
 use super::*;
+use crate::clock::{Clock as _, SystemClock};
 
 #[test]
 fn a_failed_replace_leaves_the_old_file_and_nothing_else() {
@@ -209,4 +210,25 @@ fn what_was_appended_in_vain_is_cut_off_where_the_disk_allows() {
     drop(armed);
     assert_eq!(bytes(&dir, "log"), b"one\ntw");
     assert!(dir.append("log", b"two\n", 4, Names::Leave).is_err(), "it is not what was read");
+}
+
+#[test]
+fn i13_who_sweeps_leaves_alone_what_was_just_displaced_however_old_its_contents_are() {
+    let (_temp, dir) = scene();
+    put(&dir, "a", b"old");
+    let file = std::fs::File::options().write(true).open(dir.path().join("a")).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    let (there, known) = (dir.clone(), dir.identify("a").unwrap());
+    let armed = on_this_thread(move |at| {
+        if at == Step::Displaced {
+            let now = SystemClock.now().as_millis();
+            let swept = there.sweep(Duration::from_secs(3_600), now).unwrap();
+            assert!(swept.is_empty(), "{swept:?}");
+        }
+        None
+    });
+    let sure = || Ok::<_, FileError>(());
+    assert!(dir.replace_known("a", known, b"new", Names::Sync, sure).unwrap().is_some());
+    drop(armed);
+    assert_eq!((bytes(&dir, "a"), dir.list().unwrap()), (b"new".to_vec(), vec!["a".to_owned()]));
 }
