@@ -51,6 +51,34 @@ async fn i4_i9_what_is_found_done_is_made_durable_before_it_is_told() {
     }
 }
 
+/// So it is also where something else is left to be noted: a request of another program, which has no hour in our record.
+#[tokio::test]
+async fn i4_i9_what_is_found_done_is_made_durable_beside_what_is_not() {
+    let faults = Faults::turn();
+    for deed in [Deed::Allow, Deed::Revoke] {
+        let temp = crate::scratch();
+        begin(temp.path()).await;
+        let store = open(temp.path());
+        act(&store, deed).await.unwrap();
+        let path = temp.path().join("credentials/alpha-pairing.json");
+        let mut document: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let now = dmgate::Timestamp::from_millis(NOW).to_string();
+        let theirs = serde_json::json!({
+            "id": "theirs", "code": "ABCDEFGH", "createdAt": now, "lastSeenAt": now,
+        });
+        document["requests"].as_array_mut().unwrap().push(theirs);
+        std::fs::File::create(&path)
+            .and_then(|mut file| std::io::Write::write_all(&mut file, document.to_string().as_bytes()))
+            .unwrap();
+        let (syncs, hook) = failing(Step::SyncDir, Fault::Fail(EIO));
+        faults.arm(hook);
+        let told = act(&store, deed).await;
+        faults.disarm();
+        assert!(told.is_err() && syncs.load(Ordering::SeqCst) > 0, "{deed:?}: {told:?}");
+        act(&store, deed).await.unwrap();
+    }
+}
+
 /// A sync that fails is not tried again in the same breath: the second one may succeed and have written nothing.
 #[tokio::test]
 async fn i4_a_sync_that_failed_is_final() {

@@ -154,6 +154,9 @@ impl<'a> Transaction<'a> {
             wrote |= self.admit(account, id)?;
         }
         let (adds, is_noted) = (!change.add.is_empty(), !change.entries.is_empty());
+        let is_over = !change.drop.is_empty() || !change.restamp.is_empty();
+        // Each transaction makes the names durable, also one that has found done what somebody did who died before that.
+        let noting = if !adds && (wrote || is_over) { Names::Leave } else { Names::Sync };
         if adds {
             self.between(&mut wrote)?;
             // What is noted after it makes both durable.
@@ -161,9 +164,8 @@ impl<'a> Transaction<'a> {
         }
         if is_noted {
             self.between(&mut wrote)?;
-            self.write_journal(&change, if adds { Names::Sync } else { Names::Leave })?;
+            self.write_journal(&change, noting)?;
         }
-        let is_over = !change.drop.is_empty() || !change.restamp.is_empty();
         if is_over && !adds {
             self.between(&mut wrote)?;
             self.write_pending(&change, Names::Sync)?;
