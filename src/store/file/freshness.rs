@@ -6,12 +6,16 @@
 //! *after*: no even revision that was handed out before, while the queue was empty for a moment, can cover it.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::sync::Notify;
 
 use super::disk::{Dir, DirError};
 use super::watch::{Changes, Lane, Peek, Watch, WatchError};
@@ -38,6 +42,8 @@ pub(super) struct Freshness {
     revision: AtomicU64,
     place: ArcSwapOption<Place>,
     changes: Mutex<ChangeLog>,
+    /// Told when events were taken from the queue: who waits may not have heard of them.
+    taken: Notify,
 }
 
 /// How often it is looked again while others note changes, before the answer is that it can't be told.
@@ -76,8 +82,8 @@ pub(super) enum Since {
 impl Freshness {
     /// The directory at `path`; whether a watch on it is wanted.
     pub(super) fn new(path: PathBuf, wants_watch: bool) -> Self {
-        let (watch, unwatched, revision, place, changes) = Default::default();
-        Self { path, wants_watch, watch, unwatched, revision, place, changes }
+        let (watch, unwatched, revision, place, changes, taken) = Default::default();
+        Self { path, wants_watch, watch, unwatched, revision, place, changes, taken }
     }
 
     /// The revision, if the watch can tell it. Allocates nothing and takes no lock while nothing happens.
@@ -156,11 +162,19 @@ impl Freshness {
         let queue = watch.as_fd().try_clone_to_owned().and_then(listen);
         let Ok(queue) = queue else { return look_again().await };
         // Listening first, looking second: what happened before is counted, what happens after is heard. Both in one
-        // lane: in another, it might not be seen yet when it is heard.
-        while self.revision_in(Lane::FIRST) == Some(since) {
-            match queue.readable().await {
-                Ok(mut ready) => ready.clear_ready(),
-                Err(_) => return,
+        // lane: in another, it might not be seen yet when it is heard. And to who takes it as well: the kernel tells of a
+        // queue only if there still is something in it.
+        loop {
+            let mut taken = pin!(self.taken.notified());
+            if self.revision_in(Lane::FIRST) != Some(since) {
+                return;
+            }
+            let heard = poll_fn(|context| match taken.as_mut().poll(context) {
+                Poll::Ready(()) => Poll::Ready(Ok(())),
+                Poll::Pending => queue.poll_read_ready(context).map_ok(|mut ready| ready.clear_ready()),
+            });
+            if heard.await.is_err() {
+                return;
             }
         }
     }
@@ -175,6 +189,8 @@ impl Freshness {
                 Changes::Names(names) => noting.names(names),
                 Changes::Everything | Changes::Replaced => noting.everything(),
             }
+            drop(noting);
+            self.taken.notify_waiters();
         }
         log
     }

@@ -124,3 +124,30 @@ pub mod oneshot {
         }
     }
 }
+
+/// As tokio's, for all who wait: whoever asked before it was told hears of it.
+#[derive(Default)]
+pub struct Notify(Mutex<(u64, Vec<std::task::Waker>)>);
+
+impl Notify {
+    pub fn notified(&self) -> impl Future<Output = ()> {
+        let before = self.0.lock().unwrap().0;
+        std::future::poll_fn(move |context| {
+            let mut held = self.0.lock().unwrap();
+            if held.0 > before {
+                return std::task::Poll::Ready(());
+            }
+            held.1.push(context.waker().clone());
+            std::task::Poll::Pending
+        })
+    }
+
+    pub fn notify_waiters(&self) {
+        let wakers = {
+            let mut held = self.0.lock().unwrap();
+            held.0 += 1;
+            std::mem::take(&mut held.1)
+        };
+        wakers.into_iter().for_each(std::task::Waker::wake);
+    }
+}

@@ -44,9 +44,9 @@ pub mod io {
 
     pub mod unix {
         use std::cell::Cell;
-        use std::future::poll_fn;
         use std::io;
         use std::os::fd::OwnedFd;
+        use std::task::{Context, Poll};
 
         use super::Interest;
         use crate::file::kernel::{self, Told};
@@ -67,9 +67,8 @@ pub mod io {
                 Ok(Self { cleared: kernel::listen().into() })
             }
 
-            pub async fn readable(&self) -> io::Result<Ready<'_>> {
-                let told = poll_fn(|context| kernel::poll_told(self.cleared.get(), context)).await;
-                Ok(Ready { of: self, told })
+            pub fn poll_read_ready(&self, context: &Context<'_>) -> Poll<io::Result<Ready<'_>>> {
+                kernel::poll_told(self.cleared.get(), context).map(|told| Ok(Ready { of: self, told }))
             }
         }
 

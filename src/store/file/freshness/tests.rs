@@ -235,3 +235,20 @@ async fn i9_who_waits_while_the_directory_is_replaced_is_woken_then_and_hears_of
     tokio::join!(waits(after), async { scene.write("a.json") });
     assert!(freshness.changed_at("a.json") > Since::Revision(after));
 }
+
+/// The kernel reports a queue as readable only if it still is when it is asked: who takes what is in it takes the news, too.
+#[tokio::test(start_paused = true)]
+async fn i9_who_waits_is_woken_also_where_somebody_else_took_what_happened() {
+    let scene = watched();
+    let freshness = &scene.freshness;
+    for _ in 0..3 {
+        let before = freshness.revision().unwrap();
+        let changed = freshness.changed(Some(before));
+        let change = async {
+            scene.write("a.json");
+            assert!(freshness.revision().unwrap() > before);
+        };
+        let (heard, ()) = tokio::join!(tokio::time::timeout(Duration::from_secs(3_600), changed), change);
+        heard.expect("it is heard");
+    }
+}
