@@ -14,6 +14,7 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "a benchmark keeps its counts in a plain file")]
 
+mod callgrind;
 #[path = "../bars/scene.rs"]
 mod scene;
 
@@ -100,17 +101,8 @@ fn makers() -> String {
 /// the seed of the process decides who stands before them in their bucket of the list: the least of some runs counts.
 fn instructions(situation: Situation) -> f64 {
     let count = |times: u64| -> f64 {
-        let dir = tempfile::tempdir().unwrap();
-        let out = dir.path().join("counts");
-        let mut callgrind = Command::new("valgrind");
-        callgrind.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", out.display()));
-        callgrind.arg(std::env::current_exe().unwrap());
-        callgrind.env(COUNTED, format!("{times} {}", situation.name()));
-        let ran = callgrind.output().expect("valgrind is missing: run tests/peers/install.sh");
-        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-        let text = std::fs::read_to_string(out).unwrap();
-        let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
-        total.expect("callgrind writes a total").trim().parse().unwrap()
+        let mut program = Command::new(std::env::current_exe().unwrap());
+        callgrind::instructions(program.env(COUNTED, format!("{times} {}", situation.name()))) as f64
     };
     let runs = if situation == Situation::Pending { 12 } else { 1 };
     let least = (0..runs).map(|_| count(1 + MORE)).fold(f64::INFINITY, f64::min);

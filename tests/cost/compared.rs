@@ -4,6 +4,8 @@ use std::process::Command;
 
 use dmgate::pairing::PairingCode;
 
+use crate::callgrind;
+
 /// Names the code that is typed to this program when it is counted.
 const TYPED: &str = "DMGATE_TEST_TYPED";
 
@@ -25,17 +27,7 @@ fn i12_a_wrong_code_costs_what_the_right_one_costs() {
 }
 
 fn instructions(typed: &str) -> u64 {
-    let dir = tempfile::tempdir().unwrap();
-    let out = dir.path().join("counts");
-    let mut callgrind = Command::new("valgrind");
-    callgrind.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", out.display()));
-    callgrind.arg(std::env::current_exe().unwrap());
-    callgrind
-        .args(["--exact", "compared::i12_a_wrong_code_costs_what_the_right_one_costs"])
-        .env(TYPED, typed);
-    let ran = callgrind.output().expect("valgrind is missing: run tests/peers/install.sh");
-    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-    let text = std::fs::read_to_string(out).unwrap();
-    let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
-    total.expect("callgrind writes a total").trim().parse().unwrap()
+    let mut program = Command::new(std::env::current_exe().unwrap());
+    program.args(["--exact", "compared::i12_a_wrong_code_costs_what_the_right_one_costs"]);
+    callgrind::instructions(program.env(TYPED, typed))
 }

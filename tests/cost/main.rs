@@ -1,4 +1,4 @@
-//! What a decision costs, where that can be counted: allocations, system calls, writes.
+//! What a decision costs, where that can be counted: allocations, system calls, writes; and what a wrong code costs.
 //!
 //! What can only be measured is in `benches/`, and so are the scenes.
 #![allow(
@@ -11,6 +11,8 @@
 )]
 
 mod allocations;
+#[path = "../../benches/instructions/callgrind.rs"]
+mod callgrind;
 mod compared;
 mod flood;
 #[path = "../../benches/bars/scene.rs"]
