@@ -1,8 +1,8 @@
 //! The states that a thread looked at last.
 //!
 //! A state is looked at on every message and replaced at human speed. Getting it from behind the shared pointer costs two
-//! atomic exchanges; here it costs a comparison. The price: a thread that sees no more
-//! messages of an account keeps the last state that it saw.
+//! atomic exchanges; here it costs a comparison. The price: a thread that sees no more messages of an account keeps the last
+//! state that it saw.
 
 use std::cell::Cell;
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! The rules of pairing, without a store.
+
 use super::*;
 use crate::clock::OsEntropy;
 use crate::decision::Reason;

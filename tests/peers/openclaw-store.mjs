@@ -35,8 +35,6 @@ async function serve() {
   };
   const calls = {
     upsert: (request) => store.upsertChannelPairingRequest(request),
-    upsertAtOnce: ({ ids, ...rest }) =>
-      Promise.all(ids.map((id) => store.upsertChannelPairingRequest({ ...rest, id }))),
     list: ({ channel, accountId }) => store.listChannelPairingRequests(channel, process.env, accountId),
     approve: (approval) => store.approveChannelPairingCode(approval),
     allowFrom: ({ channel, accountId }) => store.readChannelAllowFromStore(channel, process.env, accountId),

@@ -109,13 +109,6 @@ impl NeighbourStore {
         upserted(&self.call("upsert", &json!({ "channel": channel, "accountId": account, "id": sender })))
     }
 
-    /// Several senders have, in one turn of its event loop.
-    pub fn upsert_at_once(&mut self, channel: &str, account: &str, senders: &[&str]) -> Vec<Upserted> {
-        let answers =
-            self.call("upsertAtOnce", &json!({ "channel": channel, "accountId": account, "ids": senders }));
-        answers.as_array().expect("one answer per sender").iter().map(upserted).collect()
-    }
-
     /// The pending requests of an account.
     pub fn list(&mut self, channel: &str, account: &str) -> Vec<Value> {
         let requests = self.call("list", &json!({ "channel": channel, "accountId": account }));

@@ -1,3 +1,5 @@
+//! Visitors, their sessions and mailboxes.
+
 use super::*;
 
 fn chat() -> Arc<WebChat> {

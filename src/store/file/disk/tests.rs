@@ -1,3 +1,5 @@
+//! Which directories and files are trusted, and what a reader sees.
+
 mod writes;
 
 use std::cell::Cell;

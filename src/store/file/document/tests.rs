@@ -1,3 +1,5 @@
+//! Documents are read as others write them, and edited without loss.
+
 use proptest::prelude::*;
 
 use super::{AllowDocument, DocumentError, PendingDocument, StoredRequest, visit_allow_entries};

@@ -1,3 +1,5 @@
+//! Revisions, places and what a panic leaves.
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;

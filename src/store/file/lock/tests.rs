@@ -1,3 +1,5 @@
+//! Locks of ours and of others: held, stale, lost.
+
 mod naming;
 
 use std::cell::{Cell, RefCell};

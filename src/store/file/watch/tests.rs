@@ -1,3 +1,5 @@
+//! What the watch notices, and what it says where it can not.
+
 use std::cell::Cell;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
