@@ -29,10 +29,11 @@ pub trait ChannelAdapter: Send + Sync + 'static {
     /// hooks waits for `shutdown`.
     async fn run(&self, inbox: Inbox, shutdown: CancellationToken) -> Result<(), ChannelError>;
 
-    /// The status for a web hook request that its head condemns, whatever the body: so it need not be read. It spares
-    /// work and proves nothing; [`ChannelAdapter::webhook`] looks at everything.
+    /// The status for a web hook request that its head condemns, whatever the body: so it need not be read, and nobody
+    /// takes the room of those whose body is read. It proves nothing; [`ChannelAdapter::webhook`] looks at everything. An
+    /// adapter with web hooks has to say here what it reads at all.
     fn refuses(&self, _head: &http::request::Parts) -> Option<http::StatusCode> {
-        None
+        Some(http::StatusCode::NOT_FOUND)
     }
 
     /// Answers one web hook request and returns the events in it. Authenticity is proven first, on the raw body. An

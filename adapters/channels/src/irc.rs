@@ -130,11 +130,6 @@ impl ChannelAdapter for Irc {
         self.stay_connected(&inbox, &shutdown).await
     }
 
-    /// There are no web hooks here.
-    fn refuses(&self, _head: &http::request::Parts) -> Option<http::StatusCode> {
-        Some(http::StatusCode::NOT_FOUND)
-    }
-
     async fn send_text(&self, route: &ReplyRoute, text: &OutboundText) -> Result<(), SendError> {
         let lines = split::lines(&text.body, LINE_BYTES);
         let impossible = |reason: &str| SendError::Impossible { reason: reason.to_owned() };

@@ -165,11 +165,6 @@ impl ChannelAdapter for WebChat {
         Ok(())
     }
 
-    /// There are no web hooks here.
-    fn refuses(&self, _head: &http::request::Parts) -> Option<http::StatusCode> {
-        Some(http::StatusCode::NOT_FOUND)
-    }
-
     async fn send_text(&self, route: &ReplyRoute, text: &OutboundText) -> Result<(), SendError> {
         let visitor = self.visitor_of(route)?;
         if text.kind == TextKind::Reply {
