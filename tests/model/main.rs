@@ -56,18 +56,17 @@ fn play_many(which: Which, sequences: u64, seed: u64) -> Result<(), String> {
     result.map_err(|error| format!("{which:?}, seed {seed}: {error}"))
 }
 
-/// Two threads, since most of a history is waiting for the files.
+/// More than there are processors: most of a history is waiting, above all for the kernel to take watches off.
+const THREADS: u64 = 8;
+
 fn play_all(which: Which) {
     let (sequences, seed) = (setting("DMGATE_MODEL_SEQUENCES", 10_000), setting("DMGATE_MODEL_SEED", 1));
-    let halves = [(seed * 2, sequences.div_ceil(2)), (seed * 2 + 1, sequences / 2)];
     let mut trouble = String::new();
     std::thread::scope(|scope| {
-        let played: Vec<_> = halves
-            .map(|(seed, many)| scope.spawn(move || play_many(which, many, seed)))
-            .into_iter()
-            .collect();
-        for half in played {
-            if let Err(error) = half.join().unwrap() {
+        let play = |part| move || play_many(which, sequences.div_ceil(THREADS), seed * THREADS + part);
+        let played: Vec<_> = (0..THREADS).map(|part| scope.spawn(play(part))).collect();
+        for part in played {
+            if let Err(error) = part.join().unwrap() {
                 let _ = writeln!(trouble, "{error}");
             }
         }
