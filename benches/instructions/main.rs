@@ -97,14 +97,18 @@ fn makers() -> String {
     format!("{compiler}, {library}, {}", std::env::consts::ARCH)
 }
 
-/// Two runs that differ by so many decisions: what both do before cancels out. Where one and the same sender is asked for,
-/// the seed of the process decides who stands before them in their bucket of the list: the least of some runs counts.
+/// Two runs that differ by so many decisions: what both do before cancels out. The seed of the process decides who stands
+/// before whom in a bucket, above all where one and the same sender is asked for: the least of some runs counts.
 fn instructions(situation: Situation) -> f64 {
     let count = |times: u64| -> f64 {
         let mut program = Command::new(std::env::current_exe().unwrap());
         callgrind::instructions(program.env(COUNTED, format!("{times} {}", situation.name()))) as f64
     };
-    let runs = if situation == Situation::Pending { 12 } else { 1 };
+    let runs = match situation {
+        Situation::Pending => 12,
+        Situation::OverCap => 6,
+        Situation::KnownBounded | Situation::KnownExact | Situation::Group => 1,
+    };
     let least = (0..runs).map(|_| count(1 + MORE)).fold(f64::INFINITY, f64::min);
     (least - count(1)) / (MORE * (ACCOUNTS * SENDERS) as u64) as f64
 }
