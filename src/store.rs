@@ -4,12 +4,14 @@ mod file;
 #[cfg(feature = "testing")]
 pub(crate) use file::fault;
 mod memory;
+mod side;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 pub use file::{FileOptions, FileStore, Finding, Level};
 pub use memory::MemoryStore;
+pub use side::SideFile;
 
 use crate::allowlist::IdSet;
 use crate::clock::NoEntropy;

@@ -1,7 +1,7 @@
 //! The store in files: the established JSON files, changed side by side with other programs, and our own record.
 
 mod audit;
-mod disk;
+pub(super) mod disk;
 mod document;
 pub(crate) mod fault;
 mod freshness;

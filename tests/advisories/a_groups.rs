@@ -4,7 +4,7 @@
 //! GHSA-gp3q-wpq4-5c5h, CVE-2026-44110.
 //!
 //! Also: `i16_a_grant_opens_no_group` (any grant, any policy, both stores), the fixtures of Telegram and IRC in
-//! `i14_i15_i16_updates_are_read_as_the_fixtures_say` and `i14_i15_i16_lines_are_read_as_the_fixtures_say`.
+//! `i14_i15_i16_the_web_hook_conforms` and `i14_i15_i16_lines_conform`.
 
 use dmgate::pairing::Target;
 use dmgate::{Conversation, DmPolicy, EventKind, InboundMessage};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use dmgate::{AccountKey, ChannelAdapter, ChannelId, World};
 
+use crate::kept::{Keeper, MemoryKeeper};
 use crate::options::{ConfigError, OptionSpec, Options};
 
 /// What an adapter is put into: everything around it that is not an option of its own.
@@ -16,6 +17,8 @@ pub struct Setup {
     pub world: World,
     /// Where the outside world reaches our web server, as `https://gate.example.org`; web hooks need it.
     pub public_url: Option<String>,
+    /// Where it keeps what must outlive a restart.
+    pub keeper: Arc<dyn Keeper>,
 }
 
 /// How events get from a platform to us.
@@ -27,6 +30,30 @@ pub enum Transport {
     Webhook,
     /// A connection that stays open.
     Socket,
+    /// A program of the operator's, which we start and which speaks to the platform.
+    Child,
+}
+
+/// Who calls whom.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Direction {
+    /// We call: nothing of ours has to be reachable.
+    Out,
+    /// The platform calls our web server, which has to be reachable at `public_url`.
+    In,
+}
+
+/// What a channel can do beside texts in both directions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Feature {
+    /// Files that came with a message are fetched once it is admitted.
+    Attachments,
+    /// The sender sees that an answer is being worked on.
+    Typing,
+    /// The owner logs in with a telephone: there is a code to scan.
+    Login,
+    /// It goes on after a restart where it was, also where the platform keeps nothing for us.
+    Resume,
 }
 
 /// A channel that is compiled in.
@@ -36,6 +63,8 @@ pub struct Channel {
     pub name: &'static str,
     /// How events can come, the default first.
     pub transports: &'static [Transport],
+    /// What it can do beside texts.
+    pub features: &'static [Feature],
     /// What it is told.
     pub options: &'static [OptionSpec],
     pub(crate) open: Open,
@@ -51,13 +80,27 @@ static CHANNELS: &[Channel] = &[
     crate::telegram::CHANNEL,
 ];
 
+// === impl Transport ===
+
+impl Transport {
+    /// Who calls whom.
+    #[must_use]
+    pub fn direction(self) -> Direction {
+        match self {
+            Self::Webhook => Direction::In,
+            Self::Poll | Self::Socket | Self::Child => Direction::Out,
+        }
+    }
+}
+
 // === impl Setup ===
 
 impl Setup {
-    /// An account on this machine's clock and generator, without a web server.
+    /// An account on this machine's clock and generator, without a web server, that keeps nothing over a restart.
     #[must_use]
     pub fn new(account: AccountKey) -> Self {
-        Self { account, world: World::default(), public_url: None }
+        let keeper = Arc::new(MemoryKeeper::default());
+        Self { account, world: World::default(), public_url: None, keeper }
     }
 
     /// The address of this account's web hook; `None` without a web server that the platform reaches.

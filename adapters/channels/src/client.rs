@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::StatusCode;
+use http::{HeaderMap, Method, StatusCode};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Proxy, RequestBuilder, Response, Url};
 
@@ -18,13 +18,18 @@ const CONNECT: Duration = Duration::from_secs(10);
 pub(crate) struct HttpClient(Client);
 
 /// What a platform answered.
+#[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
+/// An answer that goes on and on.
+pub(crate) struct Endless(Response);
+
 /// Why there is no answer. The texts hold no URL, since tokens are in some.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum CallError {
     /// Nothing left.
     NotSent(String),
@@ -57,30 +62,64 @@ impl HttpClient {
         builder.build().map(Self).map_err(told)
     }
 
-    /// Posts JSON; the answer has at most `limit` bytes and is whole within `timeout`.
-    pub(crate) async fn post_json(
-        &self,
-        url: Url,
-        body: &serde_json::Value,
-        limit: u64,
-        timeout: Duration,
-    ) -> Result<Answer, CallError> {
-        let request = self.0.post(url).header(http::header::CONTENT_TYPE, "application/json");
-        whole(request.body(body.to_string()), limit, timeout).await
-    }
-
-    /// Gets something of at most `limit` bytes within `timeout`.
-    pub(crate) async fn get(&self, url: Url, limit: u64, timeout: Duration) -> Result<Answer, CallError> {
-        whole(self.0.get(url), limit, timeout).await
+    /// A request to be completed: headers, a body ([`with_json`], [`with_form`]).
+    pub(crate) fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        self.0.request(method, url)
     }
 }
 
-async fn whole(request: RequestBuilder, limit: u64, timeout: Duration) -> Result<Answer, CallError> {
-    let response = request.timeout(timeout).send().await.map_err(|error| {
-        let is_unsent = error.is_connect() || error.is_builder();
-        if is_unsent { CallError::NotSent(told(error)) } else { CallError::Lost(told(error)) }
-    })?;
-    Ok(Answer { status: response.status(), body: body_of(response, limit).await? })
+/// Makes the call; the answer has at most `limit` bytes and is whole within `timeout`.
+pub(crate) async fn whole(
+    request: RequestBuilder,
+    limit: u64,
+    timeout: Duration,
+) -> Result<Answer, CallError> {
+    let response = request.timeout(timeout).send().await.map_err(failed)?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    Ok(Answer { status, headers, body: body_of(response, limit).await? })
+}
+
+/// Makes a call whose answer does not end; its head is there within `timeout`.
+pub(crate) async fn endless(
+    request: RequestBuilder,
+    timeout: Duration,
+) -> Result<(StatusCode, Endless), CallError> {
+    match tokio::time::timeout(timeout, request.send()).await {
+        Ok(response) => response.map_err(failed).map(|response| (response.status(), Endless(response))),
+        Err(_) => Err(CallError::Lost("it does not answer".to_owned())),
+    }
+}
+
+/// A request with this JSON.
+pub(crate) fn with_json(request: RequestBuilder, body: &serde_json::Value) -> RequestBuilder {
+    request.header(http::header::CONTENT_TYPE, "application/json").body(body.to_string())
+}
+
+/// A request with a form of these fields.
+pub(crate) fn with_form(request: RequestBuilder, fields: &[(&str, &str)]) -> RequestBuilder {
+    let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    request.header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(form)
+}
+
+impl Answer {
+    /// How long the platform asks to wait, by the header `Retry-After` in seconds. A date in it is not read: whose clock
+    /// is right is not known.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        let asked = self.headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim();
+        asked.parse().ok().map(Duration::from_secs)
+    }
+}
+
+impl Endless {
+    /// The next bytes; `None` at the end.
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, CallError> {
+        self.0.chunk().await.map_err(|error| CallError::Lost(told(error)))
+    }
+}
+
+fn failed(error: reqwest::Error) -> CallError {
+    let is_unsent = error.is_connect() || error.is_builder();
+    if is_unsent { CallError::NotSent(told(error)) } else { CallError::Lost(told(error)) }
 }
 
 /// Reads no more than `limit`, whatever the head of the answer promises.

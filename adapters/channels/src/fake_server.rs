@@ -14,6 +14,7 @@ pub(crate) struct FakeServer(TcpListener);
 pub(crate) struct Call {
     /// The method and path, as `POST /bot1:t/getMe`.
     pub(crate) line: String,
+    headers: Vec<(String, String)>,
     pub(crate) body: Bytes,
     stream: TcpStream,
 }
@@ -28,24 +29,34 @@ impl FakeServer {
         format!("http://{}", self.0.local_addr().unwrap())
     }
 
-    /// The next call.
+    /// The next call; one that breaks off is none.
     pub(crate) async fn call(&self) -> Call {
-        let (mut stream, _) = self.0.accept().await.unwrap();
-        let mut read = Vec::new();
         loop {
-            let head = read.windows(4).position(|four| four == b"\r\n\r\n");
-            if let Some(end) = head {
-                let head = String::from_utf8(read[..end].to_vec()).unwrap();
-                let length = head.lines().find_map(|line| {
-                    let (name, value) = line.split_once(": ")?;
-                    name.eq_ignore_ascii_case("content-length").then(|| value.parse::<usize>().unwrap())
-                });
-                if read.len() >= end + 4 + length.unwrap_or(0) {
-                    let line = head.lines().next().unwrap().trim_end_matches(" HTTP/1.1").to_owned();
-                    return Call { line, body: read.split_off(end + 4).into(), stream };
-                }
+            let (stream, _) = self.0.accept().await.unwrap();
+            if let Some(call) = read(stream).await {
+                return call;
             }
-            assert!(stream.read_buf(&mut read).await.unwrap() > 0, "a call that breaks off");
+        }
+    }
+}
+
+async fn read(mut stream: TcpStream) -> Option<Call> {
+    let mut read = Vec::new();
+    loop {
+        let head = read.windows(4).position(|four| four == b"\r\n\r\n");
+        if let Some(end) = head {
+            let head = String::from_utf8(read[..end].to_vec()).unwrap();
+            let headers = head.lines().filter_map(|line| line.split_once(": "));
+            let headers: Vec<_> = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            let length = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+            let length = length.map_or(0, |(_, length)| length.parse::<usize>().unwrap());
+            if read.len() >= end + 4 + length {
+                let line = head.lines().next().unwrap().trim_end_matches(" HTTP/1.1").to_owned();
+                return Some(Call { line, headers, body: read.split_off(end + 4).into(), stream });
+            }
+        }
+        if stream.read_buf(&mut read).await.ok()? == 0 {
+            return None;
         }
     }
 }
@@ -54,6 +65,11 @@ impl Call {
     /// The last part of the path.
     pub(crate) fn method(&self) -> &str {
         self.line.rsplit('/').next().unwrap()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut named = self.headers.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
+        named.next().map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn json(&self) -> Value {

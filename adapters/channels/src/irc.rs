@@ -20,7 +20,6 @@ mod delivery;
 mod line;
 mod message;
 mod pacing;
-mod reader;
 mod registration;
 mod route;
 mod server;
@@ -45,22 +44,18 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::adapter::{Channel, Setup, Transport};
+use crate::life::RETRY;
 use crate::options::ConfigError;
 use crate::status::StatusCell;
 
 /// The longest text of one line, in bytes. With the prefix that others see before it, it stays below 512.
 const LINE_BYTES: usize = 400;
 
-/// The first and the longest wait between two connections.
-const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
-
-/// A connection that lasted so long was a good one.
-const GOOD: Duration = Duration::from_secs(60);
-
 /// IRC, as it is found by name.
 pub(crate) const CHANNEL: Channel = Channel {
     name: "irc",
     transports: &[Transport::Socket],
+    features: &[],
     options: OPTIONS,
     open: |setup, options| Ok(Arc::new(Irc::open(setup, Config::from_options(options)?)?)),
 };
@@ -82,19 +77,6 @@ struct Shared {
     status: StatusCell,
     /// Where texts go while we are connected; closed, or none, while we are not.
     outbox: Mutex<Option<mpsc::Sender<Outgoing>>>,
-}
-
-/// How a connection ended.
-#[derive(Debug)]
-enum End {
-    /// We ended it.
-    Stopped,
-    /// It broke, or was refused for now.
-    Lost(String),
-    /// The server refuses us, and trying again won't help.
-    Refused(String),
-    /// The server refuses our login.
-    NeedsLogin(String),
 }
 
 impl Irc {

@@ -8,12 +8,19 @@
 //! The web chat is a channel of our own: `dmgate-gateway` makes and serves it, so it has no options, and [`Channel`]
 //! does not list it.
 //!
-//! What two platforms share is here once:
+//! What two platforms share is here once; `GRAMMAR.md` beside this crate's manifest says how an adapter is written of it:
 //!
 //! - `secret.rs`, `options.rs`: tokens that can't be logged; options and their tables
-//! - `backoff.rs`, `status.rs`: when to try again, and what the operator reads meanwhile
-//! - `tls.rs`, `client.rs`, `webhook.rs`: encrypted connections, calls to a platform, calls by a platform
-//! - `dedupe.rs`: what came twice
+//! - `webhook.rs`, `signature.rs`: calls by a platform, and how they are proven
+//! - `api.rs`, `client.rs`, `token.rs`: calls to a platform, what becomes of them, tokens for a while
+//! - `hosts.rs`, `media.rs`: where we go when a platform names a place, and the files that are fetched from there
+//! - `socket.rs`, `sse.rs`, `dial.rs`, `tls.rs`, `lines.rs`: connections that stay open
+//! - `child.rs`, `rpc.rs`: programs beside us, and how one speaks with them
+//! - `life.rs`, `backoff.rs`, `status.rs`: when to connect again, and what the operator reads meanwhile
+//! - `dedupe.rs`, `kept.rs`: what came twice, and what must outlive a restart
+//!
+//! With the feature `conformance` there is the module `conformance`: what every adapter must pass, also those
+//! of other crates.
 //!
 //! ```
 //! use dmgate::AccountKey;
@@ -31,28 +38,55 @@
 //! ```
 
 #![cfg_attr(
-    not(all(feature = "irc", feature = "telegram")),
+    not(feature = "all"),
     allow(dead_code, unused_imports, reason = "what only a channel needs that is left out")
 )]
 
 mod adapter;
-#[cfg(feature = "_tls")]
+#[cfg(feature = "_http")]
+mod api;
+#[cfg(any(feature = "_tls", feature = "_child"))]
 mod backoff;
+#[cfg(feature = "_child")]
+mod child;
 #[cfg(feature = "_http")]
 mod client;
-#[cfg(any(feature = "_webhook", feature = "webchat"))]
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod dedupe;
+#[cfg(feature = "_dial")]
+mod dial;
+#[cfg(test)]
+#[cfg(feature = "_child")]
+mod fake_program;
 #[cfg(test)]
 #[cfg(feature = "_http")]
 mod fake_server;
 #[cfg(test)]
-mod fixtures;
+#[cfg(feature = "_socket")]
+mod fake_socket;
+#[cfg(feature = "_http")]
+mod hosts;
+pub mod kept;
+#[cfg(any(feature = "_tls", feature = "_child"))]
+mod life;
+mod lines;
+#[cfg(feature = "_http")]
+mod media;
 pub mod options;
+#[cfg(test)]
+mod recorded;
+mod rpc;
 mod secret;
-#[cfg(feature = "_tls")]
+#[cfg(feature = "_signature")]
+mod signature;
+#[cfg(feature = "_socket")]
+mod socket;
+mod sse;
 mod status;
 #[cfg(feature = "_tls")]
 pub mod tls;
+mod token;
 #[cfg(feature = "_webhook")]
 mod webhook;
 
@@ -63,6 +97,6 @@ pub mod telegram;
 #[cfg(feature = "webchat")]
 pub mod webchat;
 
-pub use adapter::{Channel, Setup, Transport};
+pub use adapter::{Channel, Direction, Feature, Setup, Transport};
 pub use options::{ConfigError, Options};
 pub use secret::Secret;

@@ -7,6 +7,7 @@ mod value;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 pub use value::OptionValue;
 
@@ -38,6 +39,8 @@ pub enum OptionKind {
     Integer,
     /// `true` or `false`.
     Bool,
+    /// Several texts.
+    List,
     /// One of these words.
     OneOf(&'static [&'static str]),
 }
@@ -147,6 +150,22 @@ impl Options {
         self.read(name, port, || format!("a whole number up to {} is expected", u16::MAX))
     }
 
+    /// Several texts; as one text, they are separated by commas.
+    pub(crate) fn list(&self, name: &'static str) -> Result<Option<Vec<String>>, ConfigError> {
+        self.read(name, OptionValue::list, || "a list of texts is expected".to_owned())
+    }
+
+    /// A whole number within `range`.
+    pub(crate) fn number(
+        &self,
+        name: &'static str,
+        range: RangeInclusive<i64>,
+    ) -> Result<Option<i64>, ConfigError> {
+        let number = |value: &OptionValue| value.integer().filter(|number| range.contains(number));
+        let (least, most) = (range.start(), range.end());
+        self.read(name, number, || format!("a whole number from {least} to {most} is expected"))
+    }
+
     pub(crate) fn word<T: Copy>(
         &self,
         name: &'static str,
@@ -179,6 +198,7 @@ impl fmt::Display for OptionKind {
             Self::Secret => f.write_str("secret"),
             Self::Integer => f.write_str("integer"),
             Self::Bool => f.write_str("bool"),
+            Self::List => f.write_str("list"),
             Self::OneOf(words) => f.write_str(&one_of(words.iter().copied())),
         }
     }
@@ -248,6 +268,14 @@ pub(crate) mod tests {
         let options = Options::new().with("port", 4).with("tls", false);
         assert_eq!((options.port("port"), options.bool("tls")), (Ok(Some(4)), Ok(Some(false))));
         assert_eq!(options.text("name"), Ok(None));
+        let list = |value: OptionValue| Options::new().with("x", value).list("x").ok().flatten();
+        assert_eq!(list("wss://a, wss://b,".into()), Some(vec!["wss://a".to_owned(), "wss://b".to_owned()]));
+        assert_eq!(list(vec!["a,b".to_owned()].into()), Some(vec!["a,b".to_owned()]));
+        for wrong in
+            [" ".into(), ",".into(), OptionValue::List(Vec::new()), vec![" ".to_owned()].into(), 1.into()]
+        {
+            assert_eq!(list(wrong), None);
+        }
     }
 
     #[test]
@@ -264,6 +292,9 @@ pub(crate) mod tests {
         assert_eq!(secret, Err("`x`: one of `cold`, `hot` is expected".to_owned()));
         let port = given(70_000.into()).port("x").map_err(told);
         assert_eq!(port, Err("`x`: a whole number up to 65535 is expected".to_owned()));
+        let number = given(7.into()).number("x", 1..=6).map_err(told);
+        assert_eq!(number, Err("`x`: a whole number from 1 to 6 is expected".to_owned()));
+        assert_eq!(given("6".into()).number("x", 1..=6), Ok(Some(6)));
         let flag = given(1.into()).bool("x").map_err(told);
         assert_eq!(flag, Err("`x`: `true` or `false` is expected".to_owned()));
         assert_eq!(given(" ".into()).text("x").map_err(told), Err("`x`: a text is expected".to_owned()));

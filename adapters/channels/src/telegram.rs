@@ -34,7 +34,7 @@ use dmgate::{
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::adapter::{Channel, Setup, Transport};
+use crate::adapter::{Channel, Feature, Setup, Transport};
 use crate::dedupe::Dedupe;
 use crate::options::ConfigError;
 use crate::secret::Secret;
@@ -44,6 +44,7 @@ use crate::status::StatusCell;
 pub(crate) const CHANNEL: Channel = Channel {
     name: "telegram",
     transports: &[Transport::Poll, Transport::Webhook],
+    features: &[Feature::Attachments, Feature::Typing],
     options: OPTIONS,
     open: |setup, options| Ok(Arc::new(Telegram::open(setup, Config::from_options(options)?)?)),
 };

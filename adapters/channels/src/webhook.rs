@@ -1,13 +1,41 @@
 //! Calls by a platform: what is checked of every one before its body is looked at.
+//!
+//! A hook has two questions to answer, in this order. [`dmgate::ChannelAdapter::refuses`] is asked about the head alone,
+//! so a function here that takes `Parts` serves both; what needs the body comes after it:
+//!
+//! - a secret in a header ([`proven_by_header`]), as a bearer token ([`proven_by_bearer`]), or in our own URL
+//!   ([`proven_by_query`]): the head decides;
+//! - a signature: the head must be a POST ([`is_post`]) with the headers of the signature ([`header`]), then
+//!   `signature.rs` looks at the raw body;
+//! - a secret in a field of the body: [`is_post`], [`whole`], then [`Form::is`] or the parsed JSON.
 
 use bytes::Bytes;
+use dmgate::Webhook;
 use http::request::Parts;
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
+use serde_json::Value;
 
 use crate::Secret;
 
 /// The longest body that any platform sends.
 const BODY_LIMIT: usize = 1024 * 1024;
+
+/// Names and values of a query or of a body that is a form.
+pub(crate) struct Form(Vec<(String, String)>);
+
+/// Whether the head is that of a POST.
+pub(crate) fn is_post(head: &Parts) -> Result<(), StatusCode> {
+    if head.method == Method::POST { Ok(()) } else { Err(StatusCode::METHOD_NOT_ALLOWED) }
+}
+
+/// A header that proves something: there once, and text.
+pub(crate) fn header<'a>(head: &'a Parts, name: &str) -> Result<&'a str, StatusCode> {
+    let mut given = head.headers.get_all(name).iter();
+    match (given.next(), given.next()) {
+        (Some(given), None) => given.to_str().map_err(|_| StatusCode::UNAUTHORIZED),
+        _ => Err(StatusCode::UNAUTHORIZED),
+    }
+}
 
 /// Whether the head is that of a POST that carries `secret` in `header`; the status for anything else.
 // INVARIANT I14: a secret that is missing, wrong, given twice, or not configured proves nothing.
@@ -16,15 +44,39 @@ pub(crate) fn proven_by_header(
     header: &str,
     secret: Option<&Secret>,
 ) -> Result<(), StatusCode> {
-    if head.method != Method::POST {
-        return Err(StatusCode::METHOD_NOT_ALLOWED);
-    }
-    let mut given = head.headers.get_all(header).iter();
-    let proven = match (secret, given.next(), given.next()) {
-        (Some(secret), Some(given), None) => secret.is(given.as_bytes()),
-        _ => false,
-    };
-    if proven { Ok(()) } else { Err(StatusCode::UNAUTHORIZED) }
+    is_post(head)?;
+    let given = self::header(head, header)?;
+    proven(secret.is_some_and(|secret| secret.is(given.as_bytes())))
+}
+
+/// Whether the head is that of a POST with `Authorization: Bearer` and `secret`.
+pub(crate) fn proven_by_bearer(head: &Parts, secret: Option<&Secret>) -> Result<(), StatusCode> {
+    is_post(head)?;
+    let given = bearer(head)?;
+    proven(secret.is_some_and(|secret| secret.is(given.as_bytes())))
+}
+
+/// Whether the head is that of a POST whose query holds `secret` under exactly one of `names`: for platforms that sign
+/// nothing and send no headers, so that the secret is in the URL that we gave them.
+pub(crate) fn proven_by_query(
+    head: &Parts,
+    names: &[&str],
+    secret: Option<&Secret>,
+) -> Result<(), StatusCode> {
+    is_post(head)?;
+    let query = Form::parse(head.uri.query().unwrap_or_default().as_bytes());
+    proven(secret.is_some_and(|secret| query.is(names, secret)))
+}
+
+/// What follows `Authorization: Bearer`: a secret, or a token that has to be verified.
+pub(crate) fn bearer(head: &Parts) -> Result<&str, StatusCode> {
+    let (scheme, token) = header(head, "authorization")?.split_once(' ').ok_or(StatusCode::UNAUTHORIZED)?;
+    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(StatusCode::UNAUTHORIZED) }
+}
+
+/// A body that is not too long.
+pub(crate) fn whole(body: Bytes) -> Result<Bytes, StatusCode> {
+    if body.len() > BODY_LIMIT { Err(StatusCode::PAYLOAD_TOO_LARGE) } else { Ok(body) }
 }
 
 /// The body of a request that is [proven](proven_by_header), or the status for anything else.
@@ -35,7 +87,53 @@ pub(crate) fn verified_by_header(
 ) -> Result<Bytes, StatusCode> {
     let (head, body) = request.into_parts();
     proven_by_header(&head, header, secret)?;
-    if body.len() > BODY_LIMIT { Err(StatusCode::PAYLOAD_TOO_LARGE) } else { Ok(body) }
+    whole(body)
+}
+
+/// A body that is JSON.
+pub(crate) fn json(body: &[u8]) -> Result<Value, StatusCode> {
+    serde_json::from_slice(body).map_err(|_| StatusCode::BAD_REQUEST)
+}
+
+/// An answer of plain text, as platforms want their challenges back.
+pub(crate) fn text_answer(text: String) -> Webhook {
+    answer("text/plain; charset=utf-8", text)
+}
+
+/// An answer of JSON.
+pub(crate) fn json_answer(value: &Value) -> Webhook {
+    answer("application/json", value.to_string())
+}
+
+fn answer(media_type: &'static str, body: String) -> Webhook {
+    let mut answer = Webhook::status(StatusCode::OK);
+    let headers = answer.response.headers_mut();
+    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    *answer.response.body_mut() = body.into();
+    answer
+}
+
+fn proven(is_proven: bool) -> Result<(), StatusCode> {
+    if is_proven { Ok(()) } else { Err(StatusCode::UNAUTHORIZED) }
+}
+
+impl Form {
+    /// What a query or a body of `application/x-www-form-urlencoded` holds.
+    pub(crate) fn parse(text: &[u8]) -> Self {
+        Self(form_urlencoded::parse(text).into_owned().collect())
+    }
+
+    /// A value that is there once.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        let mut found = self.0.iter().filter(|(key, _)| key == name);
+        found.next().filter(|_| found.next().is_none()).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether exactly one value stands under one of `names`, and it is the secret.
+    pub(crate) fn is(&self, names: &[&str], secret: &Secret) -> bool {
+        let mut found = self.0.iter().filter(|(key, _)| names.contains(&key.as_str()));
+        matches!((found.next(), found.next()), (Some((_, given)), None) if secret.is(given.as_bytes()))
+    }
 }
 
 #[cfg(test)]
@@ -59,6 +157,10 @@ mod tests {
         }
     }
 
+    fn head(request: http::request::Builder) -> Parts {
+        request.body(()).unwrap().into_parts().0
+    }
+
     #[test]
     fn i14_only_the_secret_opens_the_body() {
         let post = Method::POST;
@@ -77,5 +179,63 @@ mod tests {
         let request = Request::post("/").header("x-secret", "").body(Bytes::new()).unwrap();
         let refused = verified_by_header(request, "x-secret", None);
         assert_eq!(refused, Err(StatusCode::UNAUTHORIZED));
+        let post = head(Request::post("/?password=").header("authorization", "Bearer "));
+        assert_eq!(proven_by_bearer(&post, None), Err(StatusCode::UNAUTHORIZED));
+        assert_eq!(proven_by_query(&post, &["password"], None), Err(StatusCode::UNAUTHORIZED));
+        let empty = Some(&Secret::new(""));
+        assert_eq!(proven_by_query(&post, &["password"], empty), Err(StatusCode::UNAUTHORIZED));
+    }
+
+    #[test]
+    fn i14_a_bearer_is_the_secret_and_nothing_else() {
+        let secret = Secret::new("s3cret");
+        let status =
+            |request| proven_by_bearer(&head(request), Some(&secret)).err().map_or(200, |it| it.as_u16());
+        assert_eq!(status(Request::post("/").header("authorization", "Bearer s3cret")), 200);
+        assert_eq!(status(Request::post("/").header("authorization", "bearer s3cret")), 200);
+        for wrong in ["s3cret", "Basic s3cret", "Bearer s3cretx", "Bearer", ""] {
+            assert_eq!(status(Request::post("/").header("authorization", wrong)), 401, "{wrong}");
+        }
+        assert_eq!(status(Request::post("/")), 401);
+        assert_eq!(status(Request::get("/").header("authorization", "Bearer s3cret")), 405);
+    }
+
+    #[test]
+    fn i14_a_secret_in_the_query_stands_there_once() {
+        let secret = Secret::new("s3 cret");
+        let status = |uri: &str| {
+            let head = head(Request::post(uri));
+            proven_by_query(&head, &["password", "guid"], Some(&secret)).err().map_or(200, |it| it.as_u16())
+        };
+        assert_eq!(status("/hook?guid=s3%20cret&x=1"), 200);
+        assert_eq!(status("/hook?password=s3+cret"), 200);
+        for wrong in
+            ["/hook", "/hook?", "/hook?guid=", "/hook?token=s3+cret", "/hook?guid=s3+cret&password=x"]
+        {
+            assert_eq!(status(wrong), 401, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_form_has_each_name_once() {
+        let form = Form::parse(b"token=s3cret&text=a+b%26c&user_id=4&user_id=5");
+        assert_eq!(form.get("text"), Some("a b&c"));
+        assert_eq!(form.get("user_id"), None, "which of the two?");
+        assert!(form.is(&["token"], &Secret::new("s3cret")) && !form.is(&["text"], &Secret::new("s3cret")));
+    }
+
+    #[test]
+    fn answers_say_what_they_are() {
+        let media_type = |hook: &Webhook| hook.response.headers()[http::header::CONTENT_TYPE].clone();
+        let text = text_answer("42".to_owned());
+        assert_eq!(
+            (media_type(&text), &text.response.body()[..]),
+            ("text/plain; charset=utf-8".parse().unwrap(), &b"42"[..])
+        );
+        let json = json_answer(&serde_json::json!({ "challenge": "42" }));
+        assert_eq!(
+            (media_type(&json), &json.response.body()[..]),
+            ("application/json".parse().unwrap(), &br#"{"challenge":"42"}"#[..])
+        );
     }
 }

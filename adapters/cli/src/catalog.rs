@@ -1,7 +1,7 @@
 //! The channels that this program can connect, and what each needs.
 
 use dmgate_channels::options::OptionSpec;
-use dmgate_channels::{Channel, Transport};
+use dmgate_channels::{Channel, Direction, Feature, Transport};
 
 /// A channel that can be connected.
 pub(crate) struct ChannelSpec {
@@ -9,6 +9,7 @@ pub(crate) struct ChannelSpec {
     pub(crate) name: &'static str,
     /// How events can come; none for the web chat, which our own gateway serves.
     transports: &'static [Transport],
+    features: &'static [Feature],
     /// What its configuration may hold.
     pub(crate) options: &'static [OptionSpec],
 }
@@ -21,9 +22,11 @@ pub(crate) fn all() -> impl Iterator<Item = ChannelSpec> {
     let connected = Channel::all().iter().map(|channel| ChannelSpec {
         name: channel.name,
         transports: channel.transports,
+        features: channel.features,
         options: channel.options,
     });
-    connected.chain([ChannelSpec { name: WEBCHAT, transports: &[], options: &[] }])
+    let features = &[Feature::Typing];
+    connected.chain([ChannelSpec { name: WEBCHAT, transports: &[], features, options: &[] }])
 }
 
 /// The channel of this name.
@@ -46,7 +49,29 @@ impl ChannelSpec {
             Transport::Poll => "long poll",
             Transport::Webhook => "web hook",
             Transport::Socket => "connection",
+            Transport::Child => "program",
         });
         names.collect::<Vec<_>>().join(" or ")
+    }
+
+    /// Who calls whom, for people: what calls us needs a way in.
+    pub(crate) fn direction(&self) -> &'static str {
+        let is_there = |wanted| self.transports.iter().any(|transport| transport.direction() == wanted);
+        match (is_there(Direction::Out), is_there(Direction::In)) {
+            (true, true) => "out or in",
+            (true, false) => "out",
+            (false, _) => "in",
+        }
+    }
+
+    /// What it can do beside texts, in words.
+    pub(crate) fn features(&self) -> Vec<&'static str> {
+        let word = |feature: &Feature| match feature {
+            Feature::Attachments => "attachments",
+            Feature::Typing => "typing",
+            Feature::Login => "login",
+            Feature::Resume => "resume",
+        };
+        self.features.iter().map(word).collect()
     }
 }

@@ -2,6 +2,7 @@
 
 mod channels;
 pub(crate) mod instance;
+mod keeper;
 mod listen;
 mod reload;
 
@@ -50,7 +51,7 @@ async fn serve(
         token.reveal()?;
     }
     let listener = listen::listen(&config, context).await?;
-    let channels = Channels::connect(&config)?;
+    let channels = Channels::connect(&config, &context.state_dir)?;
     let hired = Hired::without(config.secret_variables(), &config.agent)?;
     let gate = gate(&config, store);
     let pipeline = Pipeline::new(gate.clone(), hired.agent.clone(), channels.adapters);

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::connect::Tls;
+use super::connect;
 use super::route::is_nick;
+use crate::dial::Address;
 use crate::options::{ConfigError, OptionKind, OptionSpec, Options};
 use crate::secret::Secret;
 
@@ -45,9 +46,7 @@ pub enum Identity {
 
 /// The configuration, checked.
 pub(super) struct Settings {
-    pub(super) host: String,
-    pub(super) port: u16,
-    pub(super) tls: Option<Tls>,
+    pub(super) address: Address,
     pub(super) nick: String,
     pub(super) user: String,
     pub(super) realname: String,
@@ -169,16 +168,18 @@ impl Settings {
             (None, None) => None,
         };
         let tls = match (config.tls, config.ca_file) {
-            (true, ca_file) => Some(Tls::new(&config.host, ca_file.as_deref())?),
+            (true, ca_file) => Some(connect::tls(&config.host, ca_file.as_deref())?),
             (false, None) => None,
             (false, Some(_)) => {
                 return Err(invalid("ca_file", "it is of no use without `tls`; leave one of them out"));
             }
         };
         Ok(Self {
-            port: config.port.unwrap_or(if config.tls { 6697 } else { 6667 }),
-            host: config.host,
-            tls,
+            address: Address {
+                port: config.port.unwrap_or(if config.tls { 6697 } else { 6667 }),
+                host: config.host,
+                tls,
+            },
             nick: config.nick,
             user,
             realname: config.realname,

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use dmgate::{ChannelError, ChannelStatus, InboundMessage, Inbox};
+use dmgate::{ChannelError, InboundMessage, Inbox};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::connect::{Stream, connect};
-use super::{End, GOOD, Irc, session};
-use crate::backoff::{Backoff, wait};
+use super::connect::connect;
+use super::{Irc, session};
+use crate::dial::Stream;
+use crate::life::{self, End};
 
 /// Messages that wait for the gate. It waits for nobody for long; when there are more, they are lost, since a server
 /// can't be asked to say anything again, and a connection that is not read dies.
@@ -30,40 +30,17 @@ impl Irc {
         inbox: &Inbox,
         shutdown: &CancellationToken,
     ) -> Result<(), ChannelError> {
-        let mut backoff = Backoff::new(self.world.clone(), self.retry.0, self.retry.1);
-        while !shutdown.is_cancelled() {
+        let connection = || async {
             let connected = tokio::select! {
-                () = shutdown.cancelled() => break,
+                () = shutdown.cancelled() => return End::Stopped,
                 connected = connect(&self.shared.settings) => connected,
             };
-            let begun = Instant::now();
-            let end = match connected {
+            match connected {
                 Ok(stream) => self.attend(stream, inbox, shutdown).await,
                 Err(reason) => End::Lost(reason),
-            };
-            let status = &self.shared.status;
-            match end {
-                End::Stopped => break,
-                End::Lost(reason) => {
-                    if begun.elapsed() >= GOOD {
-                        backoff.reset();
-                    }
-                    status.set(ChannelStatus::Connecting(Some(reason)));
-                    if !wait(backoff.next(), shutdown).await {
-                        break;
-                    }
-                }
-                End::Refused(reason) => {
-                    status.set(ChannelStatus::Refused(reason.clone()));
-                    return Err(ChannelError(reason));
-                }
-                End::NeedsLogin(reason) => {
-                    status.set(ChannelStatus::NeedsLogin(reason.clone()));
-                    return Err(ChannelError(reason));
-                }
             }
-        }
-        Ok(())
+        };
+        life::stay_connected(&self.world, self.retry, &self.shared.status, shutdown, connection).await
     }
 
     /// Hands on what comes in on one connection, until it ends or `shutdown`. At a shutdown the connection stays, for the

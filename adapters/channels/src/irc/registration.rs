@@ -4,8 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use dmgate::escape;
 
+use super::Settings;
 use super::line::Line;
-use super::{End, Settings};
+use crate::life::End;
 
 /// What we ask for, where it is offered: the sender's account and the time on each line, and tags at all.
 const WANTED: [&str; 3] = ["account-tag", "message-tags", "server-time"];

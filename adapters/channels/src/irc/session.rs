@@ -9,16 +9,17 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::connect::Stream;
 use super::connection::Inbound;
 use super::delivery::{Delivery, Outgoing, Progress};
 use super::line::Line;
 use super::message::Reading;
 use super::pacing::Pacing;
-use super::reader::LineReader;
 use super::registration::{Registration, Step, Welcome};
 use super::server::Server;
-use super::{End, Identity, Settings, Shared};
+use super::{Identity, Settings, Shared};
+use crate::dial::Stream;
+use crate::life::End;
+use crate::lines::LineReader;
 
 /// How long a server may take to let us in.
 const REGISTER: Duration = Duration::from_secs(60);
@@ -28,6 +29,9 @@ const QUIET: Duration = Duration::from_secs(60);
 
 /// How long a server may take to answer a question or to take a line.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The longest line: 8 KiB of tags and as much of everything else, far more than any server sends.
+const LINE_LIMIT: usize = 16 * 1024;
 
 /// Texts that wait for their turn; who sends more waits.
 const WAITING: usize = 64;
@@ -69,7 +73,7 @@ pub(super) async fn serve(
     stop: CancellationToken,
 ) -> End {
     let (reader, writer) = tokio::io::split(stream);
-    let mut wire = Wire { reader: LineReader::new(reader), writer };
+    let mut wire = Wire { reader: LineReader::new(reader, LINE_LIMIT), writer };
     let welcome = tokio::select! {
         () = stop.cancelled() => Err(End::Stopped),
         welcome = timeout(REGISTER, register(&mut wire, &shared.settings)) => welcome
@@ -342,7 +346,7 @@ mod tests {
     async fn nothing_makes_two_lines_of_one() {
         let (client, mut server) = tokio::io::duplex(1_024);
         let (reader, writer) = tokio::io::split(client);
-        let mut wire = Wire { reader: LineReader::new(reader), writer };
+        let mut wire = Wire { reader: LineReader::new(reader, LINE_LIMIT), writer };
         wire.send("PRIVMSG a :b\r\nQUIT\0\n").await.unwrap();
         drop(wire);
         let mut sent = String::new();

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::life::End;
 
 fn irc(change: impl FnOnce(&mut Config)) -> Arc<Irc> {
     let mut config = Config::new("127.0.0.1".to_owned(), "botty".to_owned());

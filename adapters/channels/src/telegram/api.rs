@@ -1,48 +1,21 @@
-//! Calls of the Bot API, and what can become of them.
+//! Calls of the Bot API.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use dmgate::{Attachment, FetchError, escape};
-use http::StatusCode;
-use reqwest::Url;
+use dmgate::{Attachment, FetchError};
+use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::Secret;
-use crate::client::{CallError, HttpClient};
-
-/// The longest answer that is read: a hundred updates are a fraction of it.
-const ANSWER_LIMIT: u64 = 16 * 1024 * 1024;
-
-/// How long a file may take.
-const FETCH: Duration = Duration::from_secs(120);
+use crate::api::{Api, ApiError};
+use crate::client::with_json;
 
 /// The Bot API, for one bot.
 pub(super) struct BotApi {
-    http: HttpClient,
-    base: String,
+    api: Api,
     token: Secret,
-    /// How long an answer may take.
-    pub(super) patience: Duration,
-}
-
-/// Why a call gave nothing. No text in it holds the token.
-#[derive(Debug)]
-pub(super) enum ApiError {
-    /// The call did not leave.
-    NotSent(String),
-    /// The call left, and what became of it is not known.
-    Lost(String),
-    /// Telegram refuses the call.
-    Refused {
-        /// The error code, which is an HTTP status.
-        code: u16,
-        /// What Telegram says.
-        description: String,
-        /// How long it wants us to wait.
-        retry_after: Option<Duration>,
-    },
 }
 
 /// What every answer looks like.
@@ -73,12 +46,9 @@ impl BotApi {
         proxy: Option<&Secret>,
         patience: Duration,
     ) -> Result<Self, String> {
-        let base = base.trim().trim_end_matches('/');
-        let url = Url::parse(base).map_err(|error| format!("not a URL: {error}"))?;
-        if !matches!(url.scheme(), "http" | "https") || url.query().is_some() || url.fragment().is_some() {
-            return Err("a URL like `https://api.telegram.org` is expected".to_owned());
-        }
-        Ok(Self { http: HttpClient::new(&url, proxy)?, base: base.to_owned(), token, patience })
+        // The token is in every URL.
+        let api = Api::new("Telegram", base, proxy, vec![token.clone()], patience)?;
+        Ok(Self { api, token })
     }
 
     /// Calls a method.
@@ -93,14 +63,12 @@ impl BotApi {
         parameters: &Value,
         longer: Duration,
     ) -> Result<Value, ApiError> {
-        let url = self.url(&format!("bot{}/{method}", self.token.reveal())).map_err(ApiError::NotSent)?;
-        let timeout = self.patience + longer;
-        let answer = self.http.post_json(url, parameters, ANSWER_LIMIT, timeout).await;
-        let answer = answer.map_err(|error| self.trouble(error))?;
+        let request = self.api.request(Method::POST, &format!("bot{}/{method}", self.token.reveal()))?;
+        let answer = self.api.call_slow(with_json(request, parameters), longer).await?;
         match serde_json::from_slice(&answer.body) {
             Ok(Reply { ok: true, result: Some(result), .. }) if answer.status.is_success() => Ok(result),
             Ok(reply) if !reply.ok => Err(self.refusal(answer.status, reply)),
-            _ => Err(garbled(answer.status)),
+            _ => Err(self.api.garbled(answer.status)),
         }
     }
 
@@ -127,52 +95,17 @@ impl BotApi {
         if !path.split('/').all(is_plain) {
             return Err(failed("the Bot API says no place from where it can be had".to_owned()));
         }
-        let url = self.url(&format!("file/bot{}/{path}", self.token.reveal())).map_err(failed)?;
-        match self.http.get(url, limit, FETCH).await {
-            Ok(answer) if answer.status.is_success() => Ok(answer.body),
-            Ok(answer) => Err(failed(format!("the Bot API answered {}", answer.status))),
-            Err(CallError::TooLarge) => Err(FetchError::TooLarge(limit)),
-            Err(error) => Err(failed(self.trouble(error).to_string())),
-        }
-    }
-
-    fn url(&self, path: &str) -> Result<Url, String> {
-        Url::parse(&format!("{}/{path}", self.base)).map_err(|error| format!("not a URL: {error}"))
-    }
-
-    fn trouble(&self, error: CallError) -> ApiError {
-        match error {
-            CallError::NotSent(reason) => ApiError::NotSent(self.token.mask(&reason)),
-            CallError::Lost(reason) => ApiError::Lost(self.token.mask(&reason)),
-            CallError::TooLarge => ApiError::Lost("the answer is too large".to_owned()),
-        }
+        self.api.fetch_path(&format!("file/bot{}/{path}", self.token.reveal()), limit).await
     }
 
     fn refusal(&self, status: StatusCode, reply: Reply) -> ApiError {
-        ApiError::Refused {
-            code: reply.error_code.unwrap_or_else(|| status.as_u16()),
-            description: escape(&self.token.mask(&reply.description.unwrap_or_default())),
-            retry_after: reply.parameters.and_then(|more| more.retry_after).map(Duration::from_secs),
-        }
+        let code = reply.error_code.unwrap_or_else(|| status.as_u16());
+        let retry_after = reply.parameters.and_then(|more| more.retry_after).map(Duration::from_secs);
+        self.api.refusal(code, &reply.description.unwrap_or_default(), retry_after)
     }
-}
 
-/// An answer that the Bot API does not give: something before it, or something else.
-fn garbled(status: StatusCode) -> ApiError {
-    match status.as_u16() {
-        code @ 300..=499 => ApiError::NotSent(format!(
-            "something else answers {code} in its place; check `api_base` and proxies"
-        )),
-        code => ApiError::Lost(format!("an answer with status {code} that the Bot API does not give")),
-    }
-}
-
-impl std::fmt::Display for ApiError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::NotSent(reason) => write!(f, "Telegram can't be reached: {reason}"),
-            Self::Lost(reason) => write!(f, "no answer from Telegram: {reason}"),
-            Self::Refused { code, description, .. } => write!(f, "Telegram answers {code}: {description}"),
-        }
+    /// That an answer holds nothing that can be used.
+    pub(super) fn lost(&self, reason: &str) -> ApiError {
+        self.api.lost(reason)
     }
 }

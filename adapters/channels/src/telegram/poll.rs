@@ -6,8 +6,8 @@ use dmgate::{ChannelError, ChannelStatus, Inbox};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::api::ApiError;
 use super::{Telegram, update};
+use crate::api::{ApiError, Trouble};
 use crate::backoff::{Backoff, wait};
 
 impl Telegram {
@@ -39,7 +39,7 @@ impl Telegram {
                         break;
                     }
                 }
-                Err(ApiError::Refused { code: 409, description, .. })
+                Err(ApiError { trouble: Trouble::Refused { code: 409, description, .. }, .. })
                     if may_unhook && description.contains("webhook") =>
                 {
                     // Once, at the start: later it would mean to fight with whoever sets it again.
@@ -77,13 +77,15 @@ impl Telegram {
             if shutdown.is_cancelled() {
                 return false;
             }
-            if let Some(message) = self.parse(update)
+            let id = update::id(update);
+            if id.is_none_or(|id| self.seen.is_new(id))
+                && let Some(message) = self.parse(update)
                 && !inbox.deliver(message).await
             {
                 return false;
             }
             // Only now: what is confirmed never comes again.
-            if let Some(id) = update::id(update) {
+            if let Some(id) = id {
                 *confirm = Some(id.saturating_add(1));
             }
         }
@@ -105,7 +107,7 @@ impl Telegram {
                 Ok(updates)
             }
             // Without ids nothing could be confirmed, and the same would come again at once.
-            _ => Err(ApiError::Lost("the answer holds no updates".to_owned())),
+            _ => Err(self.api.lost("the answer holds no updates")),
         }
     }
 
@@ -117,19 +119,19 @@ impl Telegram {
         shutdown: &CancellationToken,
     ) -> Result<bool, ChannelError> {
         let mut pause = backoff.next();
-        let reason = match error {
+        let reason = match &error.trouble {
             // 404 is what the Bot API says of tokens that were never given out.
-            ApiError::Refused { code: 401 | 404, .. } => {
+            Trouble::Refused { code: 401 | 404, .. } => {
                 let reason = format!("{error}; check `token` (BotFather shows it) and `api_base`");
                 self.status.set(ChannelStatus::Refused(reason.clone()));
                 return Err(ChannelError(reason));
             }
-            ApiError::Refused { code: 409, description, .. } => {
+            Trouble::Refused { code: 409, description, .. } => {
                 format!(
                     "another program receives for this bot; stop it or use a bot of its own ({description})"
                 )
             }
-            ApiError::Refused { retry_after: Some(asked), .. } => {
+            Trouble::Refused { retry_after: Some(asked), .. } => {
                 pause = pause.max(*asked);
                 error.to_string()
             }

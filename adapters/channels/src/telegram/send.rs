@@ -5,7 +5,7 @@ use std::time::Duration;
 use dmgate::{OutboundText, ReplyRoute, SendError};
 use serde_json::json;
 
-use super::api::{ApiError, BotApi};
+use super::api::BotApi;
 
 /// How long Telegram may take to show that we are writing.
 const TYPING: Duration = Duration::from_secs(3);
@@ -20,7 +20,7 @@ pub(super) async fn text(api: &BotApi, route: &ReplyRoute, text: &OutboundText) 
         "text": text.body,
         "link_preview_options": { "is_disabled": true },
     });
-    api.call("sendMessage", &message).await.map(drop).map_err(|error| outcome(&error))
+    api.call("sendMessage", &message).await.map(drop).map_err(|error| error.outcome(is_hopeless))
 }
 
 /// Shows that we are writing; the answer itself does not wait for it for long.
@@ -36,17 +36,7 @@ fn private_chat(route: &ReplyRoute) -> Option<i64> {
     route.as_str().parse().ok().filter(|chat| *chat > 0)
 }
 
-/// What an error says about whether the text arrived.
-// INVARIANT I6: only where Telegram surely refused it is the text tried again as if nothing had been sent.
-fn outcome(error: &ApiError) -> SendError {
-    let reason = error.to_string();
-    match error {
-        ApiError::NotSent(_) => SendError::Failed { reason, retry_after: None },
-        // Whether a server that breaks down has done its work before is not known.
-        ApiError::Lost(_) | ApiError::Refused { code: 500.., .. } => SendError::Unknown { reason },
-        // The user blocked the bot or is gone; the chat is not there; the text is not one.
-        ApiError::Refused { code: 400 | 403, .. } => SendError::Impossible { reason },
-        // 429, and what the owner can mend: a token that was revoked, a wrong `api_base`.
-        ApiError::Refused { retry_after, .. } => SendError::Failed { reason, retry_after: *retry_after },
-    }
+/// Whether a refusal is for good: the user blocked the bot or is gone; the chat is not there; the text is not one.
+fn is_hopeless(code: u16, _description: &str) -> bool {
+    matches!(code, 400 | 403)
 }

@@ -39,6 +39,8 @@ struct OptionRow {
 struct Row {
     channel: &'static str,
     transport: String,
+    direction: &'static str,
+    features: Vec<&'static str>,
     needs: Vec<&'static str>,
     accounts: Vec<String>,
 }
@@ -54,6 +56,8 @@ impl Channels {
             .map(|spec| Row {
                 channel: spec.name,
                 transport: spec.transport(),
+                direction: spec.direction(),
+                features: spec.features(),
                 needs: spec
                     .options
                     .iter()
@@ -73,11 +77,14 @@ impl Channels {
             context.terminal.json(&rows);
             return Ok(());
         }
-        let mut columns = Columns::new(&["CHANNEL", "TRANSPORT", "NEEDS", "CONFIGURED ACCOUNTS"]);
+        let mut columns =
+            Columns::new(&["CHANNEL", "TRANSPORT", "DIRECTION", "FEATURES", "NEEDS", "CONFIGURED ACCOUNTS"]);
+        let list = |words: String| if words.is_empty() { "-".to_owned() } else { words };
         for row in rows {
-            let needs = if row.needs.is_empty() { "-".to_owned() } else { row.needs.join(", ") };
-            let accounts = if row.accounts.is_empty() { "-".to_owned() } else { row.accounts.join(", ") };
-            columns.row([row.channel.to_owned(), row.transport, needs, accounts]);
+            let (features, needs) = (list(row.features.join(", ")), list(row.needs.join(", ")));
+            let accounts = list(row.accounts.join(", "));
+            let channel = row.channel.to_owned();
+            columns.row([channel, row.transport, row.direction.to_owned(), features, needs, accounts]);
         }
         context.terminal.line(columns);
         Ok(())

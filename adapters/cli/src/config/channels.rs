@@ -50,6 +50,8 @@ pub(crate) enum OptionValue {
     Number(i64),
     /// Yes or no.
     Flag(bool),
+    /// Several texts.
+    List(Vec<String>),
     /// A secret.
     Secret(Secret),
 }
@@ -212,6 +214,9 @@ fn read_option(section: &mut Section<'_>, option: &OptionSpec) -> Result<Option<
             OptionValue::Number(i64::from(u32::try_from(number).unwrap_or(u32::MAX)))
         }
         OptionKind::Bool => OptionValue::Flag(section.flag(option.name, false)?.value),
+        OptionKind::List => {
+            OptionValue::List(section.texts(option.name)?.into_iter().map(|text| text.value).collect())
+        }
         OptionKind::OneOf(words) => OptionValue::Text(section.one_of(option.name, words)?.to_owned()),
         OptionKind::String | OptionKind::Secret => match section.text(option.name)? {
             Some(text) => OptionValue::Text(text.value),

@@ -1,11 +1,13 @@
 //! The adapters that the configuration asks for.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use dmgate::{ChannelAdapter, World};
 use dmgate_channels::webchat::WebChat;
 use dmgate_channels::{Channel, Options, Setup};
 
+use super::keeper::FileKeeper;
 use crate::config::channels::{Account, OptionValue};
 use crate::config::{Config, ConfigError};
 use crate::failure::Failure;
@@ -20,10 +22,10 @@ pub(super) struct Channels {
 
 impl Channels {
     /// The adapters of all configured accounts. Nothing is connected yet.
-    pub(super) fn connect(config: &Config) -> Result<Self, Failure> {
+    pub(super) fn connect(config: &Config, state_dir: &Path) -> Result<Self, Failure> {
         let mut adapters: Vec<Arc<dyn ChannelAdapter>> = Vec::new();
         for account in config.connected() {
-            adapters.push(open(account, config)?);
+            adapters.push(open(account, config, state_dir)?);
         }
         let webchat = config.web_chat().map(|account| WebChat::new(account, World::default()));
         adapters.extend(webchat.clone().map(|webchat| webchat as Arc<dyn ChannelAdapter>));
@@ -31,7 +33,11 @@ impl Channels {
     }
 }
 
-fn open(account: &Account, config: &Config) -> Result<Arc<dyn ChannelAdapter>, ConfigError> {
+fn open(
+    account: &Account,
+    config: &Config,
+    state_dir: &Path,
+) -> Result<Arc<dyn ChannelAdapter>, ConfigError> {
     let refused = |why: String| ConfigError::at(&account.origin, format!("{}: {why}", account.key));
     let channel = Channel::of(account.key.channel()).ok_or_else(|| {
         refused("this build has no adapter for it; `dmgate channels` lists those it has".to_owned())
@@ -42,10 +48,12 @@ fn open(account: &Account, config: &Config) -> Result<Arc<dyn ChannelAdapter>, C
             OptionValue::Text(text) => options.set(*name, text.clone()),
             OptionValue::Number(number) => options.set(*name, *number),
             OptionValue::Flag(flag) => options.set(*name, *flag),
+            OptionValue::List(list) => options.set(*name, list.clone()),
             OptionValue::Secret(secret) => options.set(*name, secret.reveal()?),
         }
     }
     let public_url = config.gateway.public_url.as_ref().map(ToString::to_string);
-    let setup = Setup { public_url, ..Setup::new(account.key.clone()) };
+    let keeper = Arc::new(FileKeeper::new(state_dir, &account.key));
+    let setup = Setup { public_url, keeper, ..Setup::new(account.key.clone()) };
     channel.open(setup, &options).map_err(|error| refused(error.to_string()))
 }

@@ -94,6 +94,8 @@ fn channels_say_what_they_need() {
     let telegram = rows.iter().find(|row| row["channel"] == "telegram").unwrap();
     assert_eq!(telegram["needs"], serde_json::json!(["token"]));
     assert_eq!(telegram["accounts"], serde_json::json!(["default", "work"]));
+    assert_eq!(telegram["direction"], "out or in");
+    assert_eq!(telegram["features"], serde_json::json!(["attachments", "typing"]));
     assert!(place.ok("channels").starts_with("CHANNEL "));
     let options = place.ok("channels telegram");
     assert!(options.lines().any(|line| line.starts_with("token ") && line.contains("needed")), "{options}");

@@ -1,0 +1,52 @@
+//! A program beside us in a test's hands: a shell that carries its lines to the test and back.
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Both ways at once. Whichever side ends first, the program ends, with everything it started.
+const SCRIPT: &str = "exec 3<>/dev/tcp/127.0.0.1/$0; cat <&3 & cat <&0 >&3 & wait -n; exec 3>&-; kill 0";
+
+/// The program, before it is started.
+pub(crate) struct FakeProgram(TcpListener);
+
+/// One run of it. Dropping it ends the program.
+pub(crate) struct FakeRun(BufReader<TcpStream>);
+
+impl FakeProgram {
+    pub(crate) async fn new() -> Self {
+        Self(TcpListener::bind("127.0.0.1:0").await.unwrap())
+    }
+
+    /// What it is started by.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let port = self.0.local_addr().unwrap().port().to_string();
+        ["bash", "-c", SCRIPT, &port].map(str::to_owned).to_vec()
+    }
+
+    /// Waits until it is started.
+    pub(crate) async fn started(&self) -> FakeRun {
+        FakeRun(BufReader::new(self.0.accept().await.unwrap().0))
+    }
+}
+
+impl FakeRun {
+    /// The next line that it is told, without its end; `None` when its input is closed.
+    pub(crate) async fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        match self.0.read_line(&mut line).await {
+            Ok(1..) => Some(line.trim_end().to_owned()),
+            Ok(0) | Err(_) => None,
+        }
+    }
+
+    /// The next line, as JSON.
+    pub(crate) async fn json(&mut self) -> serde_json::Value {
+        serde_json::from_str(&self.line().await.unwrap()).unwrap()
+    }
+
+    /// Says a line.
+    pub(crate) async fn say(&mut self, line: &str) {
+        // It may have been ended before.
+        let _ = self.0.get_mut().write_all(format!("{line}\n").as_bytes()).await;
+    }
+}
