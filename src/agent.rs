@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 
-use crate::channel::{ChannelAdapter, FetchError};
+use crate::channel::{AttachmentFile, ChannelAdapter, FetchError};
 use crate::decision::Permit;
 use crate::message::{Attachment, InboundMessage};
 
@@ -47,12 +46,27 @@ impl Turn {
         &self.message
     }
 
-    /// Fetches what came with the message, at most `limit` bytes.
+    /// Fetches what came with the message into memory, at most `limit` bytes.
     ///
     /// # Errors
     /// [`FetchError`] if the channel can't, the platform does not, or it is larger than `limit`.
-    pub async fn fetch(&self, attachment: &Attachment, limit: u64) -> Result<Bytes, FetchError> {
-        self.channel.fetch(&self.permit, attachment, limit).await
+    pub async fn fetch(&self, attachment: &Attachment, limit: u64) -> Result<Vec<u8>, FetchError> {
+        let mut bytes = Vec::new();
+        self.fetch_into(attachment, limit, &mut bytes).await?;
+        Ok(bytes)
+    }
+
+    /// Fetches what came with the message into a file, say, piece by piece; how many bytes it was.
+    ///
+    /// # Errors
+    /// As [`Turn::fetch`], and if `file` takes no more. What was written then is worth nothing.
+    pub async fn fetch_into(
+        &self,
+        attachment: &Attachment,
+        limit: u64,
+        file: &mut AttachmentFile,
+    ) -> Result<u64, FetchError> {
+        self.channel.fetch(&self.permit, attachment, limit, file).await
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 pub use known::Known;
+use tokio::io::AsyncWrite;
 use tokio_util::sync::CancellationToken;
 
 use crate::decision::Permit;
@@ -53,13 +54,15 @@ pub trait ChannelAdapter: Send + Sync + 'static {
     /// Shows that an answer is being worked on, where the platform can; trouble is not worth reporting.
     async fn show_typing(&self, _route: &ReplyRoute) {}
 
-    /// Fetches what came with an admitted message, at most `limit` bytes.
+    /// Fetches what came with an admitted message, at most `limit` bytes, and writes it piece by piece to `file`; how
+    /// many bytes it was. After an error what was written is worth nothing.
     async fn fetch(
         &self,
         _permit: &Permit,
         _attachment: &Attachment,
         _limit: u64,
-    ) -> Result<Bytes, FetchError> {
+        _file: &mut AttachmentFile,
+    ) -> Result<u64, FetchError> {
         Err(FetchError::Unsupported)
     }
 
@@ -175,6 +178,9 @@ pub struct ChannelError(
     /// What happened and what the owner can do, without secrets.
     pub String,
 );
+
+/// Where an attachment is written to: a file, a `Vec<u8>`.
+pub type AttachmentFile = dyn AsyncWrite + Send + Unpin;
 
 /// Why an attachment could not be fetched.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -25,8 +25,8 @@ pub use allowlist::{IdSet, IdSetBuilder};
 #[cfg(feature = "mock")]
 pub use channel::MockChannelAdapter;
 pub use channel::{
-    ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError, Known, OutboundText, SendError,
-    TextKind, Webhook,
+    AttachmentFile, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError, Known,
+    OutboundText, SendError, TextKind, Webhook,
 };
 pub use clock::{Clock, Entropy, Moment, NoEntropy, OsEntropy, SystemClock, Timestamp, Uptime, World};
 pub use decision::{Challenge, Decision, Fault, Permit, Reason, Refusal};

@@ -3,7 +3,7 @@
 use dmgate::{Attachment, ChannelAdapter};
 
 async fn fetch(channel: &dyn ChannelAdapter, attachment: &Attachment) {
-    let _ = channel.fetch(attachment, 1_000).await;
+    let _ = channel.fetch(attachment, 1_000, &mut Vec::new()).await;
 }
 
 fn main() {}

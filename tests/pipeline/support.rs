@@ -10,9 +10,9 @@ use dmgate::pairing::{Approval, Request, Surface, Target};
 use dmgate::store::{Actor, MemoryStore, Store};
 use dmgate::testing::ManualClock;
 use dmgate::{
-    AccountKey, Agent, AgentError, Attachment, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus,
-    DmGate, FetchError, InboundMessage, Inbox, MockChannelAdapter, OutboundText, Permit, Pipeline,
-    ReplyRoute, SendError, Sender, SenderId, Turn, Webhook,
+    AccountKey, Agent, AgentError, Attachment, AttachmentFile, ChannelAdapter, ChannelError, ChannelMeta,
+    ChannelStatus, DmGate, FetchError, InboundMessage, Inbox, MockChannelAdapter, OutboundText, Permit,
+    Pipeline, ReplyRoute, SendError, Sender, SenderId, Turn, Webhook,
 };
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -190,8 +190,14 @@ impl ChannelAdapter for Slow {
         typing.acquire().await.unwrap().forget();
     }
 
-    async fn fetch(&self, permit: &Permit, what: &Attachment, limit: u64) -> Result<Bytes, FetchError> {
-        self.mock.fetch(permit, what, limit).await
+    async fn fetch(
+        &self,
+        permit: &Permit,
+        what: &Attachment,
+        limit: u64,
+        file: &mut AttachmentFile,
+    ) -> Result<u64, FetchError> {
+        self.mock.fetch(permit, what, limit, file).await
     }
 
     fn status(&self) -> ChannelStatus {

@@ -3,12 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use dmgate::{
     AccountKey, AccountPolicy, Attachment, ChannelMeta, DmGate, DmPolicy, InboundMessage, Limits, MockAgent,
     TextKind,
 };
-use mockall::predicate;
 use tokio::sync::Semaphore;
 
 use crate::support::{
@@ -297,12 +295,19 @@ async fn i1_what_came_with_a_message_is_fetched_with_its_permit_only() {
         reference: "file-1".into(),
     };
     let (mut adapter, mut sends) = adapter(vec![]);
-    let of_42 = |permit: &dmgate::Permit| permit.sender().as_str() == "42";
+    let asked = photo.clone();
     adapter
         .expect_fetch()
-        .with(predicate::function(of_42), predicate::eq(photo.clone()), predicate::eq(1_000))
+        .withf(move |permit, what, limit, _| {
+            permit.sender().as_str() == "42" && *what == asked && *limit == 1_000
+        })
         .times(1)
-        .returning(|_, _, _| Ok(Bytes::from_static(b"pixels")));
+        .returning(|_, _, _, file| {
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            let written = std::pin::Pin::new(file).poll_write(&mut context, b"pixels");
+            assert!(matches!(written, std::task::Poll::Ready(Ok(6))));
+            Ok(6)
+        });
     let (agent, mut works) = desk();
     let running = ground.run(adapter, agent);
     let with_photo = || InboundMessage { attachments: vec![photo.clone()], ..message("42", "look") };

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use bytes::Bytes;
 use dmgate::{FetchError, SendError, escape};
 use http::{Method, StatusCode};
 use reqwest::{RequestBuilder, Url};
@@ -12,10 +11,13 @@ use serde_json::Value;
 use crate::Secret;
 use crate::client::{Answer, CallError, Endless, HttpClient, endless, whole};
 use crate::hosts::Hosts;
-use crate::media;
+use crate::media::{self, File};
 
 /// The longest answer that is read.
 const ANSWER_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// How many characters of a refusal are shown.
+const DESCRIPTION_LIMIT: usize = 300;
 
 /// One platform's API, for one account.
 pub(crate) struct Api {
@@ -46,8 +48,10 @@ pub(crate) enum Trouble {
     Lost(String),
     /// The platform refuses it.
     Refused {
-        /// The platform's error code, or else the HTTP status.
-        code: u16,
+        /// The HTTP status.
+        status: u16,
+        /// The platform's error code, or else the HTTP status; 0 where its codes are words.
+        code: i64,
         /// What the platform says.
         description: String,
         /// How long it wants us to wait.
@@ -101,16 +105,17 @@ impl Api {
         let answer = self.call(request).await?;
         if !answer.status.is_success() {
             let said = String::from_utf8_lossy(&answer.body);
-            return Err(self.refusal(answer.status.as_u16(), &said, answer.retry_after()));
+            let (status, retry_after) = (answer.status, answer.retry_after());
+            return Err(self.refusal(status, status.as_u16().into(), &said, retry_after));
         }
         serde_json::from_slice(&answer.body).map_err(|_| self.garbled(answer.status))
     }
 
-    /// Makes a call whose answer does not end.
+    /// Makes a call whose answer is read as it comes.
     pub(crate) async fn listen(&self, request: RequestBuilder) -> Result<Endless, ApiError> {
         match endless(request, self.patience).await {
-            Ok((status, body)) if status.is_success() => Ok(body),
-            Ok((status, _)) => Err(self.refusal(status.as_u16(), "", None)),
+            Ok(answer) if answer.status().is_success() => Ok(answer),
+            Ok(answer) => Err(self.refusal(answer.status(), answer.status().as_u16().into(), "", None)),
             Err(error) => Err(self.trouble(error)),
         }
     }
@@ -123,23 +128,33 @@ impl Api {
         token: Option<&Secret>,
         hosts: &Hosts,
         limit: u64,
-    ) -> Result<Bytes, FetchError> {
-        media::fetch(&self.http, url, token, hosts, limit).await.map_err(|error| match error {
-            FetchError::Failed(reason) => FetchError::Failed(self.mask(&reason)),
-            error => error,
-        })
+        file: File<'_>,
+    ) -> Result<u64, FetchError> {
+        self.masked(media::fetch(&self.http, url, token, hosts, limit, file).await)
     }
 
-    /// Fetches what lies below the base, where the path itself holds the secret.
-    pub(crate) async fn fetch_path(&self, path: &str, limit: u64) -> Result<Bytes, FetchError> {
-        let own = Hosts::new(&[], [self.base.as_str()]);
-        self.fetch(&format!("{}/{path}", self.base), None, &own, limit).await
+    /// Fetches the answer to a [request](Self::request): what lies below the base, with its headers or its secret path.
+    pub(crate) async fn fetch_answer(
+        &self,
+        request: RequestBuilder,
+        limit: u64,
+        file: File<'_>,
+    ) -> Result<u64, FetchError> {
+        self.masked(media::fetch_answer(request, limit, file).await)
     }
 
-    /// That the platform refused a call.
-    pub(crate) fn refusal(&self, code: u16, description: &str, retry_after: Option<Duration>) -> ApiError {
-        let description = escape(&self.mask(description));
-        self.error(Trouble::Refused { code, description, retry_after })
+    /// That the platform refused a call, in its own words: the answer had `status`, and in it stood `code`.
+    pub(crate) fn refusal(
+        &self,
+        status: StatusCode,
+        code: i64,
+        description: &str,
+        retry_after: Option<Duration>,
+    ) -> ApiError {
+        // Whatever answers in the platform's place may be a whole page.
+        let description: String = self.mask(description).chars().take(DESCRIPTION_LIMIT).collect();
+        let description = escape(&description);
+        self.error(Trouble::Refused { status: status.as_u16(), code, description, retry_after })
     }
 
     /// That the answer is not one of the platform's: something before it answers, or something else.
@@ -169,6 +184,13 @@ impl Api {
         ApiError { platform: self.platform, trouble }
     }
 
+    fn masked<T>(&self, outcome: Result<T, FetchError>) -> Result<T, FetchError> {
+        outcome.map_err(|error| match error {
+            FetchError::Failed(reason) => FetchError::Failed(self.mask(&reason)),
+            error => error,
+        })
+    }
+
     fn mask(&self, text: &str) -> String {
         self.secrets.iter().fold(text.to_owned(), |text, secret| secret.mask(&text))
     }
@@ -178,12 +200,12 @@ impl ApiError {
     /// What an error says about whether a text arrived. `is_hopeless` knows the refusals after which no further try can
     /// help: the user blocked us, the chat is gone.
     // INVARIANT I6: only where the platform surely refused it is the text tried again as if nothing had been sent.
-    pub(crate) fn outcome(&self, is_hopeless: impl Fn(u16, &str) -> bool) -> SendError {
+    pub(crate) fn outcome(&self, is_hopeless: impl Fn(i64, &str) -> bool) -> SendError {
         let reason = self.to_string();
         match &self.trouble {
             Trouble::NotSent(_) => SendError::Failed { reason, retry_after: None },
             // Whether a server that breaks down has done its work before is not known.
-            Trouble::Lost(_) | Trouble::Refused { code: 500.., .. } => SendError::Unknown { reason },
+            Trouble::Lost(_) | Trouble::Refused { status: 500.., .. } => SendError::Unknown { reason },
             Trouble::Refused { code, description, .. } if is_hopeless(*code, description) => {
                 SendError::Impossible { reason }
             }
@@ -199,6 +221,7 @@ impl fmt::Display for ApiError {
         match &self.trouble {
             Trouble::NotSent(reason) => write!(f, "{platform} can't be reached: {reason}"),
             Trouble::Lost(reason) => write!(f, "no answer from {platform}: {reason}"),
+            Trouble::Refused { code: 0, description, .. } => write!(f, "{platform} answers: {description}"),
             Trouble::Refused { code, description, .. } => {
                 write!(f, "{platform} answers {code}: {description}")
             }
@@ -236,7 +259,7 @@ mod tests {
     #[tokio::test]
     async fn i6_the_platforms_word_decides_what_became_of_a_text() {
         assert_eq!(said("200 OK", r#"{"id":7}"#).await.unwrap(), json!({ "id": 7 }));
-        let hopeless = |code: u16, _: &str| code == 403;
+        let hopeless = |code: i64, _: &str| code == 403;
         let slow = said("429 X\r\nretry-after: 7", "slow down").await.unwrap_err();
         let wait = Some(Duration::from_secs(7));
         assert!(

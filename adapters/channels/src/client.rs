@@ -25,7 +25,7 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
 }
 
-/// An answer that goes on and on.
+/// An answer that is read as it comes, perhaps without an end.
 pub(crate) struct Endless(Response);
 
 /// Why there is no answer. The texts hold no URL, since tokens are in some.
@@ -79,13 +79,10 @@ pub(crate) async fn whole(
     Ok(Answer { status, headers, body: body_of(response, limit).await? })
 }
 
-/// Makes a call whose answer does not end; its head is there within `timeout`.
-pub(crate) async fn endless(
-    request: RequestBuilder,
-    timeout: Duration,
-) -> Result<(StatusCode, Endless), CallError> {
+/// Makes a call whose answer is read as it comes; its head is there within `timeout`.
+pub(crate) async fn endless(request: RequestBuilder, timeout: Duration) -> Result<Endless, CallError> {
     match tokio::time::timeout(timeout, request.send()).await {
-        Ok(response) => response.map_err(failed).map(|response| (response.status(), Endless(response))),
+        Ok(response) => response.map(Endless).map_err(failed),
         Err(_) => Err(CallError::Lost("it does not answer".to_owned())),
     }
 }
@@ -111,6 +108,19 @@ impl Answer {
 }
 
 impl Endless {
+    pub(crate) fn status(&self) -> StatusCode {
+        self.0.status()
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        self.0.headers()
+    }
+
+    /// How long it says that it is.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.0.content_length()
+    }
+
     /// The next bytes; `None` at the end.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, CallError> {
         self.0.chunk().await.map_err(|error| CallError::Lost(told(error)))

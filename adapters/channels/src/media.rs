@@ -1,31 +1,36 @@
-//! What came with an admitted message: fetched from the platform's hosts, up to a limit.
+//! What came with an admitted message: fetched from the platform's hosts piece by piece, up to a limit.
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use dmgate::FetchError;
 use http::Method;
-use reqwest::Url;
+use reqwest::{RequestBuilder, Url};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
 
 use crate::Secret;
-use crate::client::{CallError, HttpClient, whole};
+use crate::client::{CallError, Endless, HttpClient, endless};
 use crate::hosts::{Hosts, is_same_host};
 
-/// How long a file may take.
-pub(crate) const FETCH: Duration = Duration::from_secs(120);
+/// How long the next piece of a file may take.
+const PIECE: Duration = Duration::from_secs(30);
 
 /// How often a platform may send us to another of its hosts.
 const REDIRECTS: usize = 4;
 
-/// Fetches `address`, at most `limit` bytes. Every host on the way must be one of `hosts`, and `token` is shown to the
-/// first one only.
+/// Where pieces are written to.
+pub(crate) type File<'a> = &'a mut (dyn AsyncWrite + Send + Unpin);
+
+/// Fetches `address` into `file`, at most `limit` bytes; how many it was. Every host on the way must be one of `hosts`,
+/// and `token` is shown to the first one only.
 pub(crate) async fn fetch(
     http: &HttpClient,
     address: &str,
     token: Option<&Secret>,
     hosts: &Hosts,
     limit: u64,
-) -> Result<Bytes, FetchError> {
+    file: File<'_>,
+) -> Result<u64, FetchError> {
     let failed = |reason: &str| FetchError::Failed(reason.to_owned());
     let elsewhere = || failed("it is said to be at a host that is not the platform's");
     let first = hosts.allow(address).ok_or_else(elsewhere)?;
@@ -35,21 +40,62 @@ pub(crate) async fn fetch(
         if let Some(token) = token.filter(|_| is_same_host(&first, &url)) {
             request = request.bearer_auth(token.reveal());
         }
-        let answer = whole(request, limit, FETCH).await.map_err(|error| match error {
-            CallError::TooLarge => FetchError::TooLarge(limit),
-            CallError::NotSent(reason) | CallError::Lost(reason) => FetchError::Failed(reason),
-        })?;
-        if answer.status.is_success() {
-            return Ok(answer.body);
+        let answer = endless(request, PIECE).await.map_err(told)?;
+        let status = answer.status();
+        if status.is_success() {
+            return pour(answer, limit, file).await;
         }
-        let next = answer.headers.get(http::header::LOCATION).filter(|_| answer.status.is_redirection());
+        let next = answer.headers().get(http::header::LOCATION).filter(|_| status.is_redirection());
         let Some(next) = next else {
-            return Err(FetchError::Failed(format!("the platform answers {}", answer.status.as_u16())));
+            return Err(FetchError::Failed(format!("the platform answers {}", status.as_u16())));
         };
         let next = next.to_str().ok().and_then(|next| Url::options().base_url(Some(&url)).parse(next).ok());
         url = next.filter(|next| hosts.allows(next)).ok_or_else(elsewhere)?;
     }
     Err(failed("the platform sends us from host to host"))
+}
+
+/// Fetches the answer to `request` into `file`, where the caller has made sure of the host.
+pub(crate) async fn fetch_answer(
+    request: RequestBuilder,
+    limit: u64,
+    file: File<'_>,
+) -> Result<u64, FetchError> {
+    let answer = endless(request, PIECE).await.map_err(told)?;
+    if !answer.status().is_success() {
+        return Err(FetchError::Failed(format!("the platform answers {}", answer.status().as_u16())));
+    }
+    pour(answer, limit, file).await
+}
+
+/// Writes an answer as it comes; no more than `limit`, whatever its head promises.
+async fn pour(mut answer: Endless, limit: u64, file: File<'_>) -> Result<u64, FetchError> {
+    if answer.length().is_some_and(|length| length > limit) {
+        return Err(FetchError::TooLarge(limit));
+    }
+    let mut written = 0_u64;
+    loop {
+        let silent = |_| FetchError::Failed("the platform gave the file up half-way".to_owned());
+        let Some(piece) = timeout(PIECE, answer.chunk()).await.map_err(silent)?.map_err(told)? else { break };
+        written = written.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+        if written > limit {
+            return Err(FetchError::TooLarge(limit));
+        }
+        file.write_all(&piece).await.map_err(|error| unwritten(&error))?;
+    }
+    file.flush().await.map_err(|error| unwritten(&error))?;
+    Ok(written)
+}
+
+fn told(error: CallError) -> FetchError {
+    match error {
+        CallError::NotSent(reason) | CallError::Lost(reason) => FetchError::Failed(reason),
+        CallError::TooLarge => FetchError::Failed("it is too large".to_owned()),
+    }
+}
+
+fn unwritten(error: &std::io::Error) -> FetchError {
+    FetchError::Failed(format!("what came can't be written: {error}"))
 }
 
 #[cfg(test)]
@@ -70,7 +116,12 @@ mod tests {
 
     async fn get(place: &Place, hosts: &Hosts) -> Result<usize, FetchError> {
         let address = format!("{}/a", place.server.base());
-        fetch(&place.http, &address, Some(&Secret::new("t0ken")), hosts, 10).await.map(|bytes| bytes.len())
+        let mut file = Vec::new();
+        let got = fetch(&place.http, &address, Some(&Secret::new("t0ken")), hosts, 10, &mut file).await;
+        got.map(|length| {
+            assert_eq!(file.len() as u64, length);
+            file.len()
+        })
     }
 
     #[tokio::test]
@@ -121,7 +172,8 @@ mod tests {
             }
         });
         assert!(matches!(got, Err(FetchError::Failed(_))), "{got:?}");
-        let nowhere = fetch(&place.http, "http://169.254.169.254/", None, &one, 10).await;
+        let mut file = Vec::new();
+        let nowhere = fetch(&place.http, "http://169.254.169.254/", None, &one, 10, &mut file).await;
         assert!(matches!(nowhere, Err(FetchError::Failed(_))), "{nowhere:?}");
     }
 }

@@ -28,8 +28,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 pub use config::{Config, Mode, OPTIONS};
 use dmgate::{
-    Attachment, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError, Inbox, Known,
-    OutboundText, Permit, ReplyRoute, SendError, SenderId, Webhook, World,
+    Attachment, AttachmentFile, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError, Inbox,
+    Known, OutboundText, Permit, ReplyRoute, SendError, SenderId, Webhook, World,
 };
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -164,8 +164,9 @@ impl ChannelAdapter for Telegram {
         _permit: &Permit,
         attachment: &Attachment,
         limit: u64,
-    ) -> Result<Bytes, FetchError> {
-        self.api.fetch(attachment, limit).await
+        file: &mut AttachmentFile,
+    ) -> Result<u64, FetchError> {
+        self.api.fetch(attachment, limit, file).await
     }
 
     fn status(&self) -> ChannelStatus {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use dmgate::{Attachment, FetchError};
 use http::{Method, StatusCode};
 use serde::Deserialize;
@@ -11,6 +10,7 @@ use serde_json::{Value, json};
 use crate::Secret;
 use crate::api::{Api, ApiError};
 use crate::client::with_json;
+use crate::media::File;
 
 /// The Bot API, for one bot.
 pub(super) struct BotApi {
@@ -34,7 +34,7 @@ struct Parameters {
 }
 
 #[derive(Deserialize)]
-struct File {
+struct Place {
     file_path: Option<String>,
     file_size: Option<u64>,
 }
@@ -73,20 +73,25 @@ impl BotApi {
     }
 
     /// Fetches a file that came with a message.
-    pub(super) async fn fetch(&self, attachment: &Attachment, limit: u64) -> Result<Bytes, FetchError> {
+    pub(super) async fn fetch(
+        &self,
+        attachment: &Attachment,
+        limit: u64,
+        file: File<'_>,
+    ) -> Result<u64, FetchError> {
         // Places and contacts are in the reference itself.
         if !super::is_word(&attachment.reference) {
             return Err(FetchError::Unsupported);
         }
         let failed = |reason: String| FetchError::Failed(reason);
-        let file = self.call("getFile", &json!({ "file_id": attachment.reference })).await;
-        let file = file.map_err(|error| failed(error.to_string()))?;
-        let file: File =
-            serde_json::from_value(file).map_err(|_| failed("the Bot API says nothing of it".to_owned()))?;
-        if file.file_size.is_some_and(|size| size > limit) {
+        let place = self.call("getFile", &json!({ "file_id": attachment.reference })).await;
+        let place = place.map_err(|error| failed(error.to_string()))?;
+        let place: Place =
+            serde_json::from_value(place).map_err(|_| failed("the Bot API says nothing of it".to_owned()))?;
+        if place.file_size.is_some_and(|size| size > limit) {
             return Err(FetchError::TooLarge(limit));
         }
-        let path = file.file_path.unwrap_or_default();
+        let path = place.file_path.unwrap_or_default();
         // It becomes part of a URL: it may only lead to a file of this bot.
         let is_plain = |part: &str| {
             !matches!(part, "" | "." | "..")
@@ -95,13 +100,18 @@ impl BotApi {
         if !path.split('/').all(is_plain) {
             return Err(failed("the Bot API says no place from where it can be had".to_owned()));
         }
-        self.api.fetch_path(&format!("file/bot{}/{path}", self.token.reveal()), limit).await
+        let request = self.api.request(Method::GET, &format!("file/bot{}/{path}", self.token.reveal()));
+        let request = request.map_err(|error| failed(error.to_string()))?;
+        self.api.fetch_answer(request, limit, file).await
     }
 
     fn refusal(&self, status: StatusCode, reply: Reply) -> ApiError {
-        let code = reply.error_code.unwrap_or_else(|| status.as_u16());
+        // Its codes are those of HTTP.
+        let code = reply.error_code.unwrap_or(status.as_u16());
+        let status = StatusCode::from_u16(code).unwrap_or(status);
         let retry_after = reply.parameters.and_then(|more| more.retry_after).map(Duration::from_secs);
-        self.api.refusal(code, &reply.description.unwrap_or_default(), retry_after)
+        let description = reply.description.unwrap_or_default();
+        self.api.refusal(status, code.into(), &description, retry_after)
     }
 
     /// That an answer holds nothing that can be used.

@@ -37,6 +37,6 @@ fn private_chat(route: &ReplyRoute) -> Option<i64> {
 }
 
 /// Whether a refusal is for good: the user blocked the bot or is gone; the chat is not there; the text is not one.
-fn is_hopeless(code: u16, _description: &str) -> bool {
+fn is_hopeless(code: i64, _description: &str) -> bool {
     matches!(code, 400 | 403)
 }

@@ -209,7 +209,7 @@ async fn no_error_shows_the_token() {
         reference: "f1".to_owned(),
     };
     errors.push(format!("{:?}", bot.send_text(&route(), &text("hi")).await));
-    errors.push(format!("{:?}", bot.api.fetch(&attachment, 10).await));
+    errors.push(format!("{:?}", bot.api.fetch(&attachment, 10, &mut Vec::new()).await));
     for error in errors {
         assert!(error.contains("Telegram") && !error.contains("t0ken") && !error.contains("/bot"), "{error}");
     }

@@ -13,7 +13,7 @@ fn attachment(reference: &str) -> Attachment {
 }
 
 /// What is fetched when `getFile` gives `file`, and the download so many bytes.
-async fn fetched(file: Value, bytes: usize, limit: u64) -> Result<usize, FetchError> {
+async fn fetched(file: Value, bytes: usize, limit: u64) -> Result<u64, FetchError> {
     let server = FakeServer::start().await;
     let bot = bot(&server, |_| {});
     let serve = async {
@@ -25,9 +25,9 @@ async fn fetched(file: Value, bytes: usize, limit: u64) -> Result<usize, FetchEr
         call.answer(200, vec![1; bytes]).await;
         std::future::pending::<()>().await;
     };
-    let file = attachment("AgAC-f_1");
+    let (what, mut file) = (attachment("AgAC-f_1"), Vec::new());
     tokio::select! {
-        got = bot.api.fetch(&file, limit) => got.map(|bytes| bytes.len()),
+        got = bot.api.fetch(&what, limit, &mut file) => got,
         () = serve => panic!("never"),
     }
 }
@@ -36,7 +36,7 @@ async fn fetched(file: Value, bytes: usize, limit: u64) -> Result<usize, FetchEr
 async fn a_file_is_fetched_up_to_the_limit_whatever_is_said_of_its_size() {
     let path = "photos/file_1.jpg";
     assert_eq!(fetched(json!({ "file_path": path, "file_size": 10 }), 10, 10).await.unwrap(), 10);
-    let too_large = |outcome: Result<usize, FetchError>| matches!(outcome, Err(FetchError::TooLarge(10)));
+    let too_large = |outcome: Result<u64, FetchError>| matches!(outcome, Err(FetchError::TooLarge(10)));
     assert!(too_large(fetched(json!({ "file_path": path, "file_size": 11 }), 11, 10).await));
     assert!(too_large(fetched(json!({ "file_path": path }), 11, 10).await), "no size is said");
     assert!(too_large(fetched(json!({ "file_path": path, "file_size": 1 }), 500_000, 10).await), "a lie");
@@ -47,7 +47,7 @@ async fn what_is_said_to_be_too_large_is_not_fetched_and_what_has_no_length_is_c
     let server = FakeServer::start().await;
     let bot = bot(&server, |_| {});
     let file = attachment("f1");
-    let fetch = async { bot.api.fetch(&file, 10).await };
+    let fetch = async { bot.api.fetch(&file, 10, &mut Vec::new()).await };
     let (outcome, ()) = tokio::join!(fetch, async {
         let said = json!({ "file_path": "a", "file_size": 11 });
         server.call().await.json_answer(200, ok(said)).await;
@@ -57,7 +57,7 @@ async fn what_is_said_to_be_too_large_is_not_fetched_and_what_has_no_length_is_c
         "there is nobody to fetch it from: {outcome:?}"
     );
 
-    let fetch = async { bot.api.fetch(&file, 10).await };
+    let fetch = async { bot.api.fetch(&file, 10, &mut Vec::new()).await };
     let (outcome, ()) = tokio::join!(fetch, async {
         server.call().await.json_answer(200, ok(json!({ "file_path": "a" }))).await;
         server.call().await.raw("HTTP/1.1 200 X\r\nconnection: close\r\n\r\n", [1; 11]).await;
@@ -78,7 +78,7 @@ async fn what_is_no_file_is_not_asked_for() {
     let server = FakeServer::start().await;
     let bot = bot(&server, |_| {});
     for reference in ["geo:1,2", "tel:+49", "", "a/b"] {
-        let outcome = bot.api.fetch(&attachment(reference), 10).await;
+        let outcome = bot.api.fetch(&attachment(reference), 10, &mut Vec::new()).await;
         assert!(matches!(outcome, Err(FetchError::Unsupported)), "{reference}");
     }
 }
