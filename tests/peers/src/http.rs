@@ -5,6 +5,18 @@ use ureq::Agent;
 
 use crate::process::PATIENCE;
 
+/// Calls a bot's web hook, as a platform does; the status and the body of the answer.
+pub fn call_hook(url: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, String) {
+    let client = JsonClient::new(String::new());
+    let mut request = client.agent.post(url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let mut answer = request.send(body).unwrap_or_else(|error| panic!("the hook does not answer: {error}"));
+    let text = answer.body_mut().read_to_string().unwrap_or_default();
+    (answer.status().as_u16(), text)
+}
+
 /// A client for one peer.
 #[derive(Debug)]
 pub(crate) struct JsonClient {

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::{IrcClient, Process, certificates, free_port, loopback, program, scratch_dir};
+use crate::{IrcClient, Process, certificates, free_ports, loopback, program, scratch_dir};
 
 /// The modules that the accounts need; Anope refuses the link without `chghost`, `hidechans` and `svshold`.
 const MODULES: [&str; 14] = [
@@ -52,7 +52,7 @@ impl Inspircd {
     pub fn start() -> Self {
         let (server, services) = (program("inspircd"), program("anope"));
         let dir = scratch_dir();
-        let [addr, tls_addr, link] = [(); 3].map(|()| loopback(free_port()));
+        let [addr, tls_addr, link] = free_ports().map(loopback);
         certificates::make(dir.path());
 
         let config = dir.path().join("inspircd.conf");

@@ -1,5 +1,8 @@
 //! Test support: the real servers and programs that dmgate's end-to-end tests talk to.
 //!
+//! Where a platform has no server that could be run here there is a stand-in for it ([`stand_ins`]), and
+//! `certify.sh` shows that the platform's own client library works with it.
+//!
 //! `tests/peers/install.sh` puts them on the machine. Each module starts one, on loopback ports that were free and
 //! in a scratch directory of its own, returns once it is ready for the first request, and ends it when the value
 //! is dropped. Keep the value in the test that started it: Rust never drops a `static`, so a peer in one outlives
@@ -24,7 +27,10 @@ pub mod inspircd;
 pub mod irc_client;
 pub mod ngircd;
 pub mod openclaw;
+pub mod platform;
 mod process;
+pub mod stand_in;
+pub mod stand_ins;
 pub mod telegram;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -33,17 +39,27 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 pub use crate::chromium::Browser;
+pub use crate::http::call_hook;
 pub use crate::inspircd::Inspircd;
 pub use crate::irc_client::IrcClient;
 pub use crate::ngircd::Ngircd;
 pub use crate::openclaw::OpenClaw;
+pub use crate::platform::{Letters, Platform};
 pub use crate::process::Process;
+pub use crate::stand_in::{Answer, Call, Frame, Site, Socket, StandIn};
 pub use crate::telegram::TelegramEmulator;
 
 /// A loopback port that nobody listens on.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free loopback port");
-    listener.local_addr().expect("the address of a bound listener").port()
+    let [port] = free_ports();
+    port
+}
+
+/// Loopback ports that nobody listens on, each another one: they are let go together.
+pub fn free_ports<const N: usize>() -> [u16; N] {
+    let listeners =
+        [(); N].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free loopback port"));
+    listeners.map(|listener| listener.local_addr().expect("the address of a bound listener").port())
 }
 
 /// Where `install.sh` put the npm packages: `$DMGATE_PEERS_DIR`, or `target/peers` in the repository.
