@@ -1,18 +1,21 @@
 //! Telegram's Bot API, emulated by telegram-test-api; `telegram.js` says what is added to it.
 
+use std::collections::HashMap;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
 use crate::http::JsonClient;
-use crate::{Process, node, npm_package, own_file};
+use crate::{Platform, Process, node, npm_package, own_file};
 
 /// A running emulator, for one bot.
 #[derive(Debug)]
 pub struct TelegramEmulator {
     token: String,
     http: JsonClient,
+    /// How many texts each person has read.
+    read: HashMap<usize, usize>,
     _process: Process,
 }
 
@@ -29,7 +32,7 @@ impl TelegramEmulator {
         let line = process.await_line(|line| line.starts_with("listening on "));
         let port = line.trim_start_matches("listening on ");
         let http = JsonClient::new(format!("http://127.0.0.1:{port}"));
-        Self { token: token.to_owned(), http, _process: process }
+        Self { token: token.to_owned(), http, read: HashMap::new(), _process: process }
     }
 
     /// What stands for `https://api.telegram.org`.
@@ -73,4 +76,38 @@ impl TelegramEmulator {
         let replies = self.http.post("/replies", &json!({ "chatId": chat_id, "count": count }));
         serde_json::from_value(replies).expect("a list of texts")
     }
+}
+
+impl Platform for TelegramEmulator {
+    fn channel(&self) -> &'static str {
+        "telegram"
+    }
+
+    fn settings(&self) -> String {
+        format!("token = \"{}\"\napi_base = \"{}\"\n", self.token, self.base_url())
+    }
+
+    fn id(&self, person: usize) -> String {
+        chat(person).to_string()
+    }
+
+    fn write(&mut self, person: usize, text: &str) {
+        self.send_message(chat(person), &format!("person{person}"), text);
+    }
+
+    fn read(&mut self, person: usize) -> String {
+        let read = self.read.entry(person).or_default();
+        *read += 1;
+        let read = *read;
+        self.wait_for_replies(chat(person), read)[read - 1].clone()
+    }
+
+    fn unread(&mut self, person: usize) -> usize {
+        self.replies(chat(person)).len() - self.read.get(&person).copied().unwrap_or_default()
+    }
+}
+
+/// A private chat has the id of its user.
+fn chat(person: usize) -> i64 {
+    42 + i64::try_from(person).expect("a small number")
 }

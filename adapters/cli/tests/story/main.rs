@@ -15,6 +15,7 @@
 
 mod irc;
 mod neighbour;
+mod platforms;
 mod program;
 mod readme;
 mod telegram;

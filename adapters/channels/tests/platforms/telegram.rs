@@ -1,12 +1,9 @@
 //! The Telegram adapter against an emulator of the Bot API (`tests/peers`), behind a real gate.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod kept_alive;
-mod web_server;
-
 use std::sync::Arc;
 
+use crate::kept_alive::KeptAlive;
+use crate::web_server::WebServer;
 use async_trait::async_trait;
 use dmgate::pairing::{Approval, Surface, Target};
 use dmgate::store::{Actor, MemoryStore};
@@ -16,11 +13,9 @@ use dmgate::{
 };
 use dmgate_channels::{Channel, Options, Setup};
 use dmgate_test_peers::TelegramEmulator;
-use kept_alive::KeptAlive;
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
-use web_server::WebServer;
 
 const TOKEN: &str = "111:token";
 

@@ -1,7 +1,5 @@
 //! The IRC adapter against real servers (`tests/peers`): one without accounts, one with services.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 

@@ -1,0 +1,8 @@
+//! The adapters against their platforms: the real servers where they can be had, else stand-ins (`tests/peers`).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod irc;
+mod kept_alive;
+mod telegram;
+mod web_server;
