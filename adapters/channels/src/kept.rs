@@ -42,7 +42,13 @@ pub(crate) struct Kept<T> {
     account: AccountKey,
     keeper: Arc<dyn Keeper>,
     /// `None` until it is loaded.
-    value: tokio::sync::Mutex<Option<T>>,
+    value: tokio::sync::Mutex<Option<Held<T>>>,
+}
+
+/// The value, and whether the document says the same.
+struct Held<T> {
+    value: T,
+    is_saved: bool,
 }
 
 impl<T: Clone + Default + PartialEq + Serialize + DeserializeOwned> Kept<T> {
@@ -52,29 +58,46 @@ impl<T: Clone + Default + PartialEq + Serialize + DeserializeOwned> Kept<T> {
 
     /// The value, or the default one where there is none.
     pub(crate) async fn get(&self) -> T {
-        let mut value = self.value.lock().await;
-        if value.is_none() {
-            *value = Some(self.load().await);
-        }
-        value.clone().unwrap_or_default()
+        let mut held = self.value.lock().await;
+        let value = self.hold(&mut held).await.value.clone();
+        drop(held);
+        value
     }
 
     /// Changes the value; what changed is saved before this returns. Trouble is told, and the next change tries again.
     pub(crate) async fn change(&self, change: impl FnOnce(&mut T)) {
-        let mut value = self.value.lock().await;
-        let before = match value.take() {
-            Some(before) => before,
-            None => self.load().await,
-        };
-        let mut after = before.clone();
-        change(&mut after);
-        if after != before
-            && let Err(reason) = self.save(&after).await
-        {
-            let account = &self.account;
-            tracing::error!(%account, "what must outlive a restart can't be saved: {reason}");
+        let mut held = self.value.lock().await;
+        let held = self.hold(&mut held).await;
+        let before = held.value.clone();
+        change(&mut held.value);
+        held.is_saved &= held.value == before;
+        if held.is_saved {
+            return;
         }
-        *value = Some(after);
+        match self.save(&held.value).await {
+            Ok(()) => held.is_saved = true,
+            Err(reason) => {
+                let account = &self.account;
+                tracing::error!(%account, "what must outlive a restart can't be saved: {reason}");
+            }
+        }
+    }
+
+    /// Changes the value; it is saved with the next [change](Self::change). For what comes again if it was lost: a
+    /// reply token of a message that is not confirmed yet.
+    pub(crate) async fn note(&self, change: impl FnOnce(&mut T)) {
+        let mut held = self.value.lock().await;
+        let held = self.hold(&mut held).await;
+        change(&mut held.value);
+        held.is_saved = false;
+    }
+
+    /// The value, loaded if it is not yet.
+    async fn hold<'a>(&self, held: &'a mut Option<Held<T>>) -> &'a mut Held<T> {
+        match held {
+            Some(held) => held,
+            None => held.insert(Held { value: self.load().await, is_saved: true }),
+        }
     }
 
     async fn load(&self) -> T {
@@ -207,6 +230,17 @@ mod tests {
         let place = kept(&keeper).get().await;
         assert_eq!((place.cursor.as_str(), place.tokens.get(&"ann".to_owned())), ("s1", Some(&1)));
         assert_eq!(place.tokens.get(&"bob".to_owned()), Some(&2));
+    }
+
+    #[tokio::test]
+    async fn what_was_noted_is_saved_with_the_next_change() {
+        let keeper = Arc::new(MemoryKeeper::default());
+        let kept = kept(&keeper);
+        kept.note(|place| place.tokens.put("ann".to_owned(), 1)).await;
+        assert_eq!(kept.get().await.tokens.get(&"ann".to_owned()), Some(&1));
+        assert_eq!(keeper.load().await.unwrap(), None);
+        kept.change(|_| ()).await;
+        assert_eq!(self::kept(&keeper).get().await.tokens.get(&"ann".to_owned()), Some(&1));
     }
 
     #[tokio::test]
