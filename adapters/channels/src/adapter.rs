@@ -6,6 +6,7 @@ use std::sync::Arc;
 use dmgate::{AccountKey, ChannelAdapter, ChannelId, World};
 
 use crate::kept::{Keeper, MemoryKeeper};
+use crate::login::{LogIn, LoggedIn, Login, LoginError};
 use crate::options::{ConfigError, OptionSpec, Options};
 
 /// What an adapter is put into: everything around it that is not an option of its own.
@@ -19,6 +20,8 @@ pub struct Setup {
     pub public_url: Option<String>,
     /// Where it keeps what must outlive a restart.
     pub keeper: Arc<dyn Keeper>,
+    /// Where what came of the last login lies: the login writes it, the adapter reads it.
+    pub login: Arc<dyn Keeper>,
 }
 
 /// How events get from a platform to us.
@@ -68,6 +71,8 @@ pub struct Channel {
     /// What it is told.
     pub options: &'static [OptionSpec],
     pub(crate) open: Open,
+    /// How its owner logs in with a telephone, if so; `login.rs` says how one is written.
+    pub(crate) login: Option<LogIn>,
 }
 
 type Open = fn(Setup, &Options) -> Result<Arc<dyn ChannelAdapter>, ConfigError>;
@@ -99,8 +104,8 @@ impl Setup {
     /// An account on this machine's clock and generator, without a web server, that keeps nothing over a restart.
     #[must_use]
     pub fn new(account: AccountKey) -> Self {
-        let keeper = Arc::new(MemoryKeeper::default());
-        Self { account, world: World::default(), public_url: None, keeper }
+        let (keeper, login) = (Arc::new(MemoryKeeper::default()), Arc::new(MemoryKeeper::default()));
+        Self { account, world: World::default(), public_url: None, keeper, login }
     }
 
     /// The address of this account's web hook; `None` without a web server that the platform reaches.
@@ -131,11 +136,30 @@ impl Channel {
     /// # Errors
     /// [`ConfigError`] says which option is unknown, missing or won't do, and what would.
     pub fn open(&self, setup: Setup, options: &Options) -> Result<Arc<dyn ChannelAdapter>, ConfigError> {
-        if setup.account.channel().as_str() != self.name {
-            let told = format!("the account `{}` is not one of `{}`", setup.account, self.name);
-            return Err(ConfigError::Setup(told));
-        }
+        self.is_of(&setup)?;
         (self.open)(setup, options)
+    }
+
+    /// Logs in to one account, with the owner before the screen and their telephone in hand.
+    ///
+    /// # Errors
+    /// [`LoginError`] says why nobody is logged in; also for a channel without logins.
+    pub async fn log_in(&self, login: Login<'_>) -> Result<LoggedIn, LoginError> {
+        self.is_of(&login.setup)?;
+        match self.login {
+            Some(log_in) => log_in(login).await,
+            None => Err(LoginError::Failed(format!(
+                "`{}` has no login: what it needs stands in the configuration",
+                self.name
+            ))),
+        }
+    }
+
+    fn is_of(&self, setup: &Setup) -> Result<(), ConfigError> {
+        if setup.account.channel().as_str() == self.name {
+            return Ok(());
+        }
+        Err(ConfigError::Setup(format!("the account `{}` is not one of `{}`", setup.account, self.name)))
     }
 }
 
@@ -156,6 +180,7 @@ mod tests {
             let id = ChannelId::parse(channel.name).unwrap();
             assert!(dmgate::Known::of(&id).is_some(), "{channel:?}");
             assert!(!channel.transports.is_empty());
+            assert_eq!(channel.features.contains(&Feature::Login), channel.login.is_some(), "{channel:?}");
         }
     }
 

@@ -58,6 +58,7 @@ pub(crate) const CHANNEL: Channel = Channel {
     features: &[],
     options: OPTIONS,
     open: |setup, options| Ok(Arc::new(Irc::open(setup, Config::from_options(options)?)?)),
+    login: None,
 };
 
 /// One connection to one IRC network.

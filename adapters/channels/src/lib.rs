@@ -18,6 +18,7 @@
 //! - `child.rs`, `rpc.rs`: programs beside us, and how one speaks with them
 //! - `life.rs`, `backoff.rs`, `status.rs`: when to connect again, and what the operator reads meanwhile
 //! - `dedupe.rs`, `kept.rs`: what came twice, and what must outlive a restart
+//! - `login.rs`: how an owner logs in with a telephone
 //!
 //! With the feature `conformance` there is the module `conformance`: what every adapter must pass, also those
 //! of other crates.
@@ -71,6 +72,7 @@ pub mod kept;
 #[cfg(any(feature = "_tls", feature = "_child"))]
 mod life;
 mod lines;
+pub mod login;
 #[cfg(feature = "_http")]
 mod media;
 pub mod options;

@@ -47,6 +47,7 @@ pub(crate) const CHANNEL: Channel = Channel {
     features: &[Feature::Attachments, Feature::Typing],
     options: OPTIONS,
     open: |setup, options| Ok(Arc::new(Telegram::open(setup, Config::from_options(options)?)?)),
+    login: None,
 };
 
 /// One Telegram bot.

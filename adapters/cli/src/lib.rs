@@ -10,6 +10,7 @@ mod config;
 mod context;
 mod failure;
 mod log;
+mod qr;
 mod run;
 mod table;
 mod terminal;

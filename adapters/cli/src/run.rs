@@ -1,6 +1,6 @@
 //! `dmgate run`, from the lock on the state directory to the last turn.
 
-mod channels;
+pub(crate) mod channels;
 pub(crate) mod instance;
 mod keeper;
 mod listen;

@@ -1,6 +1,8 @@
-//! `dmgate channels`: what this program can connect.
+//! `dmgate channels`: what this program can connect, and logging in where that is done with a telephone.
 
-use clap::Args;
+mod login;
+
+use clap::{Args, Subcommand};
 use dmgate::ChannelId;
 use serde::Serialize;
 
@@ -12,16 +14,28 @@ use crate::table::Columns;
 pub(crate) const EXAMPLES: &str = "Examples:
   dmgate channels
   dmgate channels telegram
-  dmgate channels --json";
+  dmgate channels --json
+  dmgate channels login openclaw-weixin";
 
 /// The channels that can be connected.
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Channels {
+    #[command(subcommand)]
+    work: Option<Work>,
     /// The options of this channel
     channel: Option<String>,
     /// As JSON
     #[arg(long)]
     json: bool,
+}
+
+/// What is done with one.
+#[derive(Subcommand, Debug)]
+enum Work {
+    /// Log in with a telephone, where a channel wants that: a code to be scanned is shown
+    #[command(after_help = login::EXAMPLES)]
+    Login(login::LogIn),
 }
 
 /// An option of a channel, as scripts read it.
@@ -46,8 +60,11 @@ struct Row {
 }
 
 impl Channels {
-    /// Lists them.
+    /// Lists them, or does what is asked.
     pub(crate) fn execute(self, context: &mut Context) -> Result<(), Failure> {
+        if let Some(Work::Login(login)) = self.work {
+            return login.execute(context);
+        }
         if let Some(channel) = &self.channel {
             return self.options(&ChannelId::parse(channel)?, context);
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use dmgate::{ChannelAdapter, World};
+use dmgate::{AccountKey, ChannelAdapter, World};
 use dmgate_channels::webchat::WebChat;
 use dmgate_channels::{Channel, Options, Setup};
 
@@ -42,6 +42,13 @@ fn open(
     let channel = Channel::of(account.key.channel()).ok_or_else(|| {
         refused("this build has no adapter for it; `dmgate channels` lists those it has".to_owned())
     })?;
+    channel
+        .open(setup(&account.key, config, state_dir), &options(account)?)
+        .map_err(|error| refused(error.to_string()))
+}
+
+/// What an account's adapter is told.
+pub(crate) fn options(account: &Account) -> Result<Options, ConfigError> {
     let mut options = Options::new();
     for (name, value) in &account.options {
         match value {
@@ -52,8 +59,13 @@ fn open(
             OptionValue::Secret(secret) => options.set(*name, secret.reveal()?),
         }
     }
+    Ok(options)
+}
+
+/// What an account's adapter is put into.
+pub(crate) fn setup(key: &AccountKey, config: &Config, state_dir: &Path) -> Setup {
     let public_url = config.gateway.public_url.as_ref().map(ToString::to_string);
-    let keeper = Arc::new(FileKeeper::new(state_dir, &account.key));
-    let setup = Setup { public_url, keeper, ..Setup::new(account.key.clone()) };
-    channel.open(setup, &options).map_err(|error| refused(error.to_string()))
+    let keeper = Arc::new(FileKeeper::new(state_dir, key));
+    let login = Arc::new(FileKeeper::of_login(state_dir, key));
+    Setup { public_url, keeper, login, ..Setup::new(key.clone()) }
 }

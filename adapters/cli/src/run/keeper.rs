@@ -1,4 +1,5 @@
-//! What adapters keep over restarts, in files of the state directory: `channels/<channel>-<account>.json`.
+//! What adapters keep over restarts, in files of the state directory: `channels/<channel>-<account>.json`, and what came of
+//! the last login in `logins/<channel>-<account>.json`.
 
 use std::path::Path;
 
@@ -14,8 +15,17 @@ pub(super) struct FileKeeper(SideFile);
 impl FileKeeper {
     /// The file of this account. Two accounts whose files would be one are refused with the configuration.
     pub(super) fn new(state_dir: &Path, account: &AccountKey) -> Self {
+        Self::within(state_dir, "channels", account)
+    }
+
+    /// The file of this account's login.
+    pub(super) fn of_login(state_dir: &Path, account: &AccountKey) -> Self {
+        Self::within(state_dir, "logins", account)
+    }
+
+    fn within(state_dir: &Path, folder: &str, account: &AccountKey) -> Self {
         let name = format!("{}-{}.json", account.channel(), account.account());
-        Self(SideFile::new(state_dir, "channels", name, KEPT_LIMIT))
+        Self(SideFile::new(state_dir, folder, name, KEPT_LIMIT))
     }
 }
 
@@ -49,5 +59,7 @@ mod tests {
         assert_eq!(keeper("work").load().await, Ok(Some("{}".to_owned())));
         assert_eq!(keeper("default").load().await, Ok(None));
         assert!(state.path().join("channels/matrix-work.json").is_file());
+        let login = FileKeeper::of_login(state.path(), &AccountKey::parse("matrix", "work").unwrap());
+        assert_eq!(login.load().await, Ok(None));
     }
 }

@@ -21,6 +21,7 @@ const COMMANDS: &[&[&str]] = &[
     &["explain"],
     &["doctor"],
     &["channels"],
+    &["channels", "login"],
     &["config"],
     &["config", "show"],
     &["completions"],
@@ -101,4 +102,13 @@ fn channels_say_what_they_need() {
     assert!(options.lines().any(|line| line.starts_with("token ") && line.contains("needed")), "{options}");
     assert!(place.ok("channels webchat").contains("no options"));
     assert!(place.fails(1, "channels telegarm").contains("`dmgate channels`"));
+}
+
+#[test]
+fn only_channels_that_have_one_have_a_login() {
+    let place = Place::with_config("[channels.telegram]\ntoken = 'x'\n");
+    assert!(place.fails(1, "channels login telegram").contains("configuration"));
+    assert!(place.fails(1, "channels login mybot").contains("`dmgate channels`"));
+    assert!(place.fails(2, "channels login telegram --account ../x").contains("account"));
+    assert!(place.fails(2, "channels telegram login").contains("--help"));
 }
