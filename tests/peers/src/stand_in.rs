@@ -95,9 +95,13 @@ impl<S: Site> StandIn<S> {
             .enable_all()
             .build()
             .expect("a runtime");
-        let listener =
-            runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).expect("a loopback port");
+        // It may be started in a test that is asynchronous itself, which must not block on a runtime.
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback port");
+        listener.set_nonblocking(true).expect("a listener that does not block");
         let addr = listener.local_addr().expect("the address of a bound listener");
+        let inside = runtime.enter();
+        let listener = TcpListener::from_std(listener).expect("a listener");
+        drop(inside);
         let site = Arc::new(site);
         runtime.spawn(accept(listener, Arc::clone(&site)));
         Self { site, addr, runtime: Some(runtime) }
