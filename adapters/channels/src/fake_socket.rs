@@ -81,6 +81,12 @@ impl FakePeer {
         self.stream.flush().await.unwrap();
     }
 
+    /// Pings, and waits for the answer: by then the client has read all that was said before, and said nothing.
+    pub(crate) async fn answered_ping(&mut self) {
+        self.stream.send(Message::Ping(Default::default())).await.unwrap();
+        assert!(matches!(self.stream.next().await, Some(Ok(Message::Pong(_)))));
+    }
+
     /// Closes it.
     pub(crate) async fn close(mut self, code: u16, reason: &'static str) {
         let frame = CloseFrame { code: code.into(), reason: reason.into() };

@@ -94,6 +94,8 @@ mod webhook;
 
 #[cfg(feature = "irc")]
 pub mod irc;
+#[cfg(feature = "slack")]
+pub mod slack;
 #[cfg(feature = "telegram")]
 pub mod telegram;
 #[cfg(feature = "webchat")]

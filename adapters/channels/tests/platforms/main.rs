@@ -4,5 +4,6 @@
 
 mod irc;
 mod kept_alive;
+mod slack;
 mod telegram;
 mod web_server;

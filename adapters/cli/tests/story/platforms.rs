@@ -1,5 +1,6 @@
 //! The same story on every platform, through the real program.
 
+use dmgate_test_peers::stand_ins::slack::Slack;
 use dmgate_test_peers::{IrcNetwork, Platform, TelegramEmulator, free_port};
 
 use crate::program::{Program, code_in};
@@ -41,6 +42,16 @@ fn story(mut platform: impl Platform) {
 #[test]
 fn irc() {
     story(IrcNetwork::start());
+}
+
+#[test]
+fn slack() {
+    story(Slack::by_socket());
+}
+
+#[test]
+fn slack_by_web_hook() {
+    story(Slack::by_hook());
 }
 
 #[test]
