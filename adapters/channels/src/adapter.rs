@@ -81,6 +81,8 @@ type Open = fn(Setup, &Options) -> Result<Arc<dyn ChannelAdapter>, ConfigError>;
 static CHANNELS: &[Channel] = &[
     #[cfg(feature = "irc")]
     crate::irc::CHANNEL,
+    #[cfg(feature = "line")]
+    crate::line::CHANNEL,
     #[cfg(feature = "slack")]
     crate::slack::CHANNEL,
     #[cfg(feature = "telegram")]

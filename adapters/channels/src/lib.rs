@@ -94,6 +94,8 @@ mod webhook;
 
 #[cfg(feature = "irc")]
 pub mod irc;
+#[cfg(feature = "line")]
+pub mod line;
 #[cfg(feature = "slack")]
 pub mod slack;
 #[cfg(feature = "telegram")]

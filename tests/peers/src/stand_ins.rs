@@ -1,5 +1,6 @@
 //! Stand-ins for platforms that have no server to be had, one module each.
 
+pub mod line;
 pub mod slack;
 
 use crate::Platform;
@@ -8,6 +9,7 @@ use crate::Platform;
 /// has a stand-in for each: `slack`, `slack-socket`.
 pub fn start(name: &str) -> Option<Box<dyn Platform>> {
     match name {
+        "line" => Some(Box::new(line::Line::start())),
         "slack" => Some(Box::new(slack::Slack::by_hook())),
         "slack-socket" => Some(Box::new(slack::Slack::by_socket())),
         _ => None,

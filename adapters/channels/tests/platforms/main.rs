@@ -4,6 +4,7 @@
 
 mod irc;
 mod kept_alive;
+mod line;
 mod slack;
 mod telegram;
 mod web_server;

@@ -1,5 +1,6 @@
 //! The same story on every platform, through the real program.
 
+use dmgate_test_peers::stand_ins::line::Line;
 use dmgate_test_peers::stand_ins::slack::Slack;
 use dmgate_test_peers::{IrcNetwork, Platform, TelegramEmulator, free_port};
 
@@ -42,6 +43,11 @@ fn story(mut platform: impl Platform) {
 #[test]
 fn irc() {
     story(IrcNetwork::start());
+}
+
+#[test]
+fn line() {
+    story(Line::start());
 }
 
 #[test]
