@@ -28,11 +28,13 @@ async fn run(adapter: &Arc<dyn ChannelAdapter>) -> CancellationToken {
     let shutdown = CancellationToken::new();
     let (task, until) = (Arc::clone(adapter), shutdown.clone());
     tokio::spawn(async move { task.run(inbox, until).await });
-    while adapter.status() != ChannelStatus::Ready {
-        assert!(matches!(adapter.status(), ChannelStatus::Connecting(None)), "{:?}", adapter.status());
-        tokio::task::yield_now().await;
+    loop {
+        match adapter.status() {
+            ChannelStatus::Ready => return shutdown,
+            ChannelStatus::Connecting(None) => tokio::task::yield_now().await,
+            other => panic!("{other:?}"),
+        }
     }
-    shutdown
 }
 
 async fn send(
