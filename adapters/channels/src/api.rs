@@ -77,9 +77,14 @@ impl Api {
         Ok(Self { platform, http: HttpClient::new(&url, proxy)?, base: base.to_owned(), secrets, patience })
     }
 
+    /// The address of a path below the base; it has its own query.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}/{path}", self.base)
+    }
+
     /// A request to be completed; `path` is below the base and has its own query.
     pub(crate) fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, ApiError> {
-        let url = Url::parse(&format!("{}/{path}", self.base));
+        let url = Url::parse(&self.url(path));
         let url = url.map_err(|error| self.error(Trouble::NotSent(format!("not a URL: {error}"))))?;
         Ok(self.http.request(method, url))
     }

@@ -58,10 +58,13 @@ impl<T: Clone + Default + PartialEq + Serialize + DeserializeOwned> Kept<T> {
 
     /// The value, or the default one where there is none.
     pub(crate) async fn get(&self) -> T {
+        self.look(T::clone).await
+    }
+
+    /// Something of the value.
+    pub(crate) async fn look<R>(&self, look: impl FnOnce(&T) -> R) -> R {
         let mut held = self.value.lock().await;
-        let value = self.hold(&mut held).await.value.clone();
-        drop(held);
-        value
+        look(&self.hold(&mut held).await.value)
     }
 
     /// Changes the value; what changed is saved before this returns. Trouble is told, and the next change tries again.

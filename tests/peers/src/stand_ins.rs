@@ -1,6 +1,7 @@
 //! Stand-ins for platforms that have no server to be had, one module each.
 
 pub mod line;
+pub mod openclaw_weixin;
 pub mod slack;
 
 use crate::Platform;
@@ -10,6 +11,7 @@ use crate::Platform;
 pub fn start(name: &str) -> Option<Box<dyn Platform>> {
     match name {
         "line" => Some(Box::new(line::Line::start())),
+        "openclaw-weixin" => Some(Box::new(openclaw_weixin::Weixin::start())),
         "slack" => Some(Box::new(slack::Slack::by_hook())),
         "slack-socket" => Some(Box::new(slack::Slack::by_socket())),
         _ => None,

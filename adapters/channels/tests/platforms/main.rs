@@ -5,6 +5,7 @@
 mod irc;
 mod kept_alive;
 mod line;
+mod openclaw_weixin;
 mod slack;
 mod telegram;
 mod web_server;

@@ -14,6 +14,7 @@
 )]
 
 mod irc;
+mod login;
 mod neighbour;
 mod platforms;
 mod program;

@@ -1,6 +1,7 @@
 //! The same story on every platform, through the real program.
 
 use dmgate_test_peers::stand_ins::line::Line;
+use dmgate_test_peers::stand_ins::openclaw_weixin::Weixin;
 use dmgate_test_peers::stand_ins::slack::Slack;
 use dmgate_test_peers::{IrcNetwork, Platform, TelegramEmulator, free_port};
 
@@ -48,6 +49,11 @@ fn irc() {
 #[test]
 fn line() {
     story(Line::start());
+}
+
+#[test]
+fn openclaw_weixin() {
+    story(Weixin::start());
 }
 
 #[test]

@@ -55,6 +55,11 @@ impl Program {
         self.running = Some(running);
     }
 
+    /// Waits until the running program prints such a line.
+    pub(crate) fn await_line(&mut self, wanted: impl Fn(&str) -> bool) {
+        self.running.as_mut().unwrap().await_line(wanted);
+    }
+
     /// Ends the running program as the owner would, and waits for its end.
     pub(crate) fn end(&mut self) {
         let running = self.running.as_mut().unwrap();
@@ -66,12 +71,7 @@ impl Program {
 
     /// One command of the owner.
     pub(crate) fn owner(&self, arguments: &[&str]) -> Said {
-        let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();
-        Said {
-            code: status.code().unwrap(),
-            stdout: String::from_utf8(stdout).unwrap(),
-            stderr: String::from_utf8(stderr).unwrap(),
-        }
+        Said::of(self.command(arguments).output().unwrap())
     }
 
     /// One command of the owner that must succeed.
@@ -104,7 +104,8 @@ impl Program {
         explained["reason"].as_str().unwrap().to_owned()
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// A command of the owner, to be run.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dmgate"));
         command.arg("--state-dir").arg(self.state()).args(arguments).env_clear();
         // Where a program that the configuration names is looked for.
@@ -112,6 +113,16 @@ impl Program {
         command.current_dir(here);
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.dir.path());
         command
+    }
+}
+
+impl Said {
+    pub(crate) fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
     }
 }
 
