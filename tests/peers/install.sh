@@ -3,7 +3,7 @@
 #
 #   tests/peers/install.sh
 #
-# Debian packages go to the system, npm packages to $DMGATE_PEERS_DIR (a path relative to the repository's root, or
+# Debian packages go to the system, npm and Python packages to $DMGATE_PEERS_DIR (a path relative to the repository's root, or
 # an absolute one; `target/peers` when unset). What is already there is left alone, so a second run takes a moment.
 set -euo pipefail
 
@@ -57,6 +57,8 @@ install_debian() {
     for peer in "${debian_peers[@]}"; do
         command -v "${peer%%=*}" >/dev/null || missing+=("${peer##*=}")
     done
+    # Debian keeps what makes environments in a package of its own.
+    python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
     [ ${#missing[@]} -eq 0 ] && return
     command -v apt-get >/dev/null || fail "no apt-get here; install these by hand: ${missing[*]}"
     echo "installing ${missing[*]} …" >&2
@@ -99,6 +101,28 @@ install_npm() {
     done
 }
 
+# Synapse is a Python program; it gets an environment of its own.
+python_peers=(synapse=matrix-synapse==1.163.2)
+
+python_version() {
+    "$peers_dir/${1%%=*}/bin/python" -c \
+        'import sys, importlib.metadata as m; print(m.version(sys.argv[1].split("==")[0]))' "${1#*=}" 2>/dev/null
+}
+
+install_python() {
+    local peer place
+    for peer in "${python_peers[@]}"; do
+        [ "$(python_version "$peer")" = "${peer##*==}" ] && continue
+        echo "installing ${peer#*=} …" >&2
+        place=$peers_dir/${peer%%=*}
+        mkdir -p "$peers_dir"
+        python3 -m venv "$place" >&2 || fail "python3 makes no environments: install python3-venv"
+        "$place/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: "${peer#*=}" >&2 ||
+            fail "pip could not install ${peer#*=}"
+        [ "$(python_version "$peer")" = "${peer##*==}" ] || fail "pip did not install ${peer#*=}"
+    done
+}
+
 report() {
     local peer version
     for peer in "${debian_peers[@]}"; do
@@ -108,8 +132,12 @@ report() {
     for peer in "${npm_peers[@]}"; do
         printf '%-20s %-28s %s\n' "${peer%@*}" "$(npm_version "${peer%@*}")" "$peers_dir/node_modules/${peer%@*}"
     done
+    for peer in "${python_peers[@]}"; do
+        printf '%-20s %-28s %s\n' "${peer%%=*}" "$(python_version "$peer")" "$peers_dir/${peer%%=*}"
+    done
 }
 
 install_debian
 install_npm
+install_python
 report

@@ -83,6 +83,8 @@ static CHANNELS: &[Channel] = &[
     crate::irc::CHANNEL,
     #[cfg(feature = "line")]
     crate::line::CHANNEL,
+    #[cfg(feature = "matrix")]
+    crate::matrix::CHANNEL,
     #[cfg(feature = "openclaw-weixin")]
     crate::openclaw_weixin::CHANNEL,
     #[cfg(feature = "slack")]

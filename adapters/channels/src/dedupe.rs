@@ -36,6 +36,12 @@ impl<T: Clone + Eq + Hash> Dedupe<T> {
         true
     }
 
+    /// The last `count` ids, the oldest first: what has to outlive a restart.
+    pub(crate) fn latest(&self, count: usize) -> Vec<T> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.order.iter().skip(seen.order.len().saturating_sub(count)).cloned().collect()
+    }
+
     /// How many ids are remembered.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
@@ -57,5 +63,6 @@ mod tests {
         assert!(dedupe.is_new(3), "forgets 1");
         assert!(!dedupe.is_new(2) && dedupe.is_new(1));
         assert_eq!(dedupe.len(), 2);
+        assert_eq!((dedupe.latest(1), dedupe.latest(9)), (vec![1], vec![3, 1]));
     }
 }

@@ -32,15 +32,20 @@ impl FakeServer {
     /// The next call; one that breaks off is none.
     pub(crate) async fn call(&self) -> Call {
         loop {
-            let (stream, _) = self.0.accept().await.unwrap();
-            if let Some(call) = read(stream).await {
+            if let Some(call) = read(self.accept().await).await {
                 return call;
             }
         }
     }
+
+    /// The next connection. To give up waiting for it loses nothing.
+    pub(crate) async fn accept(&self) -> TcpStream {
+        self.0.accept().await.unwrap().0
+    }
 }
 
-async fn read(mut stream: TcpStream) -> Option<Call> {
+/// The call on a connection; `None` if it breaks off.
+pub(crate) async fn read(mut stream: TcpStream) -> Option<Call> {
     let mut read = Vec::new();
     loop {
         let head = read.windows(4).position(|four| four == b"\r\n\r\n");

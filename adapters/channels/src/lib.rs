@@ -96,6 +96,8 @@ mod webhook;
 pub mod irc;
 #[cfg(feature = "line")]
 pub mod line;
+#[cfg(feature = "matrix")]
+pub mod matrix;
 #[cfg(feature = "openclaw-weixin")]
 pub mod openclaw_weixin;
 #[cfg(feature = "slack")]

@@ -50,6 +50,27 @@ impl JsonClient {
         self.answer(path, request.send(body.to_string()))
     }
 
+    /// Calls with any method, as whoever has this token; a body of null is none.
+    pub(crate) fn call(&self, method: &str, path: &str, token: Option<&str>, body: &Value) -> Value {
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let answer = if body.is_null() {
+            self.agent.run(request.body(()).expect("a request"))
+        } else {
+            let request = request.header("content-type", "application/json").body(body.to_string());
+            self.agent.run(request.expect("a request"))
+        };
+        self.answer(path, answer)
+    }
+
+    /// Uploads a file, as whoever has this token.
+    pub(crate) fn upload(&self, path: &str, token: &str, media_type: &str, content: &[u8]) -> Value {
+        let request = self.agent.post(format!("{}{path}", self.base)).header("content-type", media_type);
+        self.answer(path, request.header("authorization", format!("Bearer {token}")).send(content))
+    }
+
     /// Ends what `path` names; says whether the peer was there to do it.
     pub(crate) fn delete(&self, path: &str) -> bool {
         self.agent.delete(format!("{}{path}", self.base)).call().is_ok()

@@ -32,6 +32,7 @@ pub mod platform;
 mod process;
 pub mod stand_in;
 pub mod stand_ins;
+pub mod synapse;
 pub mod telegram;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -49,6 +50,7 @@ pub use crate::openclaw::OpenClaw;
 pub use crate::platform::{Letters, Platform};
 pub use crate::process::Process;
 pub use crate::stand_in::{Answer, Call, Frame, Site, Socket, StandIn};
+pub use crate::synapse::Synapse;
 pub use crate::telegram::TelegramEmulator;
 
 /// A loopback port that nobody listens on.

@@ -5,6 +5,7 @@
 mod irc;
 mod kept_alive;
 mod line;
+mod matrix;
 mod openclaw_weixin;
 mod slack;
 mod telegram;

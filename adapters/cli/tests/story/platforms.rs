@@ -3,7 +3,7 @@
 use dmgate_test_peers::stand_ins::line::Line;
 use dmgate_test_peers::stand_ins::openclaw_weixin::Weixin;
 use dmgate_test_peers::stand_ins::slack::Slack;
-use dmgate_test_peers::{IrcNetwork, Platform, TelegramEmulator, free_port};
+use dmgate_test_peers::{IrcNetwork, Platform, Synapse, TelegramEmulator, free_port};
 
 use crate::program::{Program, code_in};
 
@@ -49,6 +49,11 @@ fn irc() {
 #[test]
 fn line() {
     story(Line::start());
+}
+
+#[test]
+fn matrix() {
+    story(Synapse::start());
 }
 
 #[test]
