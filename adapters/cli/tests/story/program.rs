@@ -46,10 +46,13 @@ impl Program {
         let mut command = self.command(&["run"]);
         command.envs(environment.iter().copied());
         let mut running = Process::spawn("dmgate run", &mut command);
-        for channel in channels {
-            running.await_line(|line| match *channel {
-                "webchat" => line.contains("listening"),
-                channel => line.contains("receiving") && line.contains(channel),
+        let mut awaited: Vec<_> = channels.iter().collect();
+        while !awaited.is_empty() {
+            let line = running.await_line(|line| line.contains("listening") || line.contains("receiving"));
+            awaited.retain(|channel| match **channel {
+                "webchat" => !line.contains("listening"),
+                // It says `not receiving` with a reason.
+                channel => line.contains("not receiving") || !line.contains(&format!("account={channel}:")),
             });
         }
         self.running = Some(running);
