@@ -43,6 +43,15 @@ impl FakeSocket {
         FakePeer { path, headers, stream }
     }
 
+    /// A connection that waits to be accepted, if there is one.
+    pub(crate) async fn accept_or_none(&self) -> Option<TcpStream> {
+        tokio::select! {
+            biased;
+            accepted = self.0.accept() => Some(accepted.unwrap().0),
+            () = tokio::task::yield_now() => None,
+        }
+    }
+
     /// The next connection, as it is.
     pub(crate) async fn accept_raw(&self) -> TcpStream {
         self.0.accept().await.unwrap().0
@@ -62,6 +71,17 @@ impl FakePeer {
     /// The next text of the client's.
     pub(crate) async fn text(&mut self) -> String {
         self.next().await.into_text().unwrap().to_string()
+    }
+
+    /// The next text of the client's, as JSON; `None` when it has gone.
+    pub(crate) async fn heard(&mut self) -> Option<serde_json::Value> {
+        loop {
+            match self.stream.next().await?.ok()? {
+                Message::Text(text) => return Some(serde_json::from_str(&text).unwrap()),
+                Message::Close(_) => return None,
+                _ => {}
+            }
+        }
     }
 
     /// The next text of the client's, as JSON.

@@ -28,6 +28,11 @@ impl Hosts {
         Url::parse(address).ok().filter(|url| self.allows(url))
     }
 
+    /// Whether a WebSocket may lead there: `wss` counts as `https`, `ws` as `http`.
+    pub(crate) fn allows_socket(&self, address: &str) -> bool {
+        address.strip_prefix("ws").is_some_and(|rest| self.allow(&format!("http{rest}")).is_some())
+    }
+
     /// Whether we may go there.
     pub(crate) fn allows(&self, url: &Url) -> bool {
         let is_plain = url.username().is_empty() && url.password().is_none();
@@ -86,6 +91,23 @@ mod tests {
             "files.example.org",
         ] {
             assert!(hosts.allow(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_web_socket_leads_only_where_everything_else_may() {
+        let hosts = Hosts::new(&["*.gateway.example"], ["http://127.0.0.1:8065"]);
+        for good in ["wss://eu.gateway.example/?v=1", "ws://127.0.0.1:8065/x"] {
+            assert!(hosts.allows_socket(good), "{good}");
+        }
+        for bad in [
+            "ws://eu.gateway.example/",
+            "wss://127.0.0.1:8065/",
+            "wss://evil.test/",
+            "https://eu.gateway.example/",
+            "",
+        ] {
+            assert!(!hosts.allows_socket(bad), "{bad}");
         }
     }
 }

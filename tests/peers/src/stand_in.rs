@@ -68,7 +68,10 @@ enum AnswerBody {
 
 /// The platform's end of a WebSocket.
 #[derive(Debug)]
-pub struct Socket(WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>);
+pub struct Socket {
+    stream: WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>,
+    ended_with: Option<u16>,
+}
 
 /// What the bot says over a WebSocket.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -195,10 +198,13 @@ impl Socket {
     /// The next frame of the bot's, pings answered; `None` at the end.
     pub async fn next(&mut self) -> Option<Frame> {
         loop {
-            match self.0.next().await?.ok()? {
+            match self.stream.next().await?.ok()? {
                 Message::Text(text) => return Some(Frame::Text(text.to_string())),
                 Message::Binary(bytes) => return Some(Frame::Binary(bytes)),
-                Message::Close(_) => return None,
+                Message::Close(frame) => {
+                    self.ended_with = frame.map(|frame| frame.code.into());
+                    return None;
+                }
                 Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
             }
         }
@@ -212,19 +218,24 @@ impl Socket {
         }
     }
 
+    /// The code with which the bot ended it; `None` if it only broke off.
+    pub fn ended_with(&self) -> Option<u16> {
+        self.ended_with
+    }
+
     /// Sends a text; says whether the bot is still there.
     pub async fn send(&mut self, text: impl Into<String>) -> bool {
-        self.0.send(Message::text(text.into())).await.is_ok()
+        self.stream.send(Message::text(text.into())).await.is_ok()
     }
 
     /// Sends bytes; says whether the bot is still there.
     pub async fn send_bytes(&mut self, bytes: impl Into<Bytes>) -> bool {
-        self.0.send(Message::binary(bytes.into())).await.is_ok()
+        self.stream.send(Message::binary(bytes.into())).await.is_ok()
     }
 
     /// Ends it with this code.
     pub async fn close(mut self, code: u16, reason: &'static str) {
-        let _ = self.0.close(Some(CloseFrame { code: code.into(), reason: reason.into() })).await;
+        let _ = self.stream.close(Some(CloseFrame { code: code.into(), reason: reason.into() })).await;
     }
 }
 
@@ -267,7 +278,7 @@ async fn serve<S: Site>(
     tokio::spawn(async move {
         if let Ok(upgraded) = upgrade.await {
             let stream = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
-            site.converse(call, Socket(stream)).await;
+            site.converse(call, Socket { stream, ended_with: None }).await;
         }
     });
     let switching = Answer::status(101).with("connection", "Upgrade").with("upgrade", "websocket");
