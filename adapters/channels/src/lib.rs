@@ -92,6 +92,8 @@ mod token;
 #[cfg(feature = "_webhook")]
 mod webhook;
 
+#[cfg(feature = "discord")]
+pub mod discord;
 #[cfg(feature = "irc")]
 pub mod irc;
 #[cfg(feature = "line")]

@@ -1,5 +1,6 @@
 //! Stand-ins for platforms that have no server to be had, one module each.
 
+pub mod discord;
 pub mod line;
 pub mod openclaw_weixin;
 pub mod slack;
@@ -21,6 +22,7 @@ pub fn everyone() -> Vec<Box<dyn Platform>> {
 /// has a stand-in for each: `slack`, `slack-socket`.
 pub fn start(name: &str) -> Option<Box<dyn Platform>> {
     match name {
+        "discord" => Some(Box::new(discord::Discord::start())),
         "line" => Some(Box::new(line::Line::start())),
         "openclaw-weixin" => Some(Box::new(openclaw_weixin::Weixin::start())),
         "slack" => Some(Box::new(slack::Slack::by_hook())),

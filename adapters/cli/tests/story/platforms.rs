@@ -1,5 +1,6 @@
 //! The same story on every platform, through the real program.
 
+use dmgate_test_peers::stand_ins::discord::Discord;
 use dmgate_test_peers::stand_ins::line::Line;
 use dmgate_test_peers::stand_ins::openclaw_weixin::Weixin;
 use dmgate_test_peers::stand_ins::slack::Slack;
@@ -75,6 +76,11 @@ fn all_at_once() {
         }
     });
     program.end();
+}
+
+#[test]
+fn discord() {
+    story(Discord::start());
 }
 
 #[test]
