@@ -36,6 +36,14 @@ impl<T: Clone + Eq + Hash> Dedupe<T> {
         true
     }
 
+    /// Forgets an id: nobody took what came with it, and it is to come again.
+    pub(crate) fn forget(&self, id: &T) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.set.remove(id) {
+            seen.order.retain(|noted| noted != id);
+        }
+    }
+
     /// The last `count` ids, the oldest first: what has to outlive a restart.
     pub(crate) fn latest(&self, count: usize) -> Vec<T> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -64,5 +72,7 @@ mod tests {
         assert!(!dedupe.is_new(2) && dedupe.is_new(1));
         assert_eq!(dedupe.len(), 2);
         assert_eq!((dedupe.latest(1), dedupe.latest(9)), (vec![1], vec![3, 1]));
+        dedupe.forget(&3);
+        assert_eq!((dedupe.len(), dedupe.is_new(3)), (1, true));
     }
 }

@@ -278,7 +278,8 @@ impl Matrix {
                 direct_user: direct_user.as_deref(),
                 members: members.as_deref(),
             };
-            if event::id(event).is_none_or(|id| !self.seen.is_new(id.to_owned())) {
+            let Some(id) = event::id(event).map(str::to_owned) else { continue };
+            if !self.seen.is_new(id.clone()) {
                 continue;
             }
             if let (true, Some(user)) = (event::is_encrypted(event), &direct_user) {
@@ -287,6 +288,7 @@ impl Matrix {
             match found.parse(event) {
                 Ok(message) => {
                     if !line.inbox.deliver(message).await {
+                        self.seen.forget(&id);
                         return Err(Broken::Stopped);
                     }
                 }

@@ -77,7 +77,7 @@ async fn a_shutdown_amid_a_batch_neither_loses_nor_repeats() {
 }
 
 #[tokio::test]
-async fn what_nobody_takes_moves_no_place() {
+async fn what_nobody_takes_moves_no_place_and_does_not_count_as_taken() {
     let mut homeserver = Homeserver::start().await;
     let running = run(&bot(&homeserver.server, &Arc::default(), |_| {}), 1);
     let poll = homeserver.poll().await;
@@ -85,7 +85,8 @@ async fn what_nobody_takes_moves_no_place() {
     homeserver.answer(poll, in_room(DM, &[said("$1", "one")])).await;
     assert!(homeserver.serve().await.is_none(), "who is in the room");
     running.ended.await.unwrap().unwrap();
-    assert_eq!(running.bot.place.get().await.next_batch.as_deref(), Some("s1"));
+    let place = running.bot.place.get().await;
+    assert_eq!((place.next_batch.as_deref(), place.taken.len()), (Some("s1"), 0));
 }
 
 #[tokio::test]
