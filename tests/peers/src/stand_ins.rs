@@ -14,7 +14,7 @@ pub fn everyone() -> Vec<Box<dyn Platform>> {
         Box::new(Synapse::start()),
         Box::new(TelegramEmulator::start("111:token-of-everyone")),
     ];
-    let others = ["line", "openclaw-weixin", "slack-socket"];
+    let others = ["discord", "line", "openclaw-weixin", "slack-socket"];
     others.into_iter().filter_map(start).chain(real).collect()
 }
 

@@ -4,7 +4,7 @@ use dmgate_test_peers::stand_ins::discord::Discord;
 use dmgate_test_peers::stand_ins::line::Line;
 use dmgate_test_peers::stand_ins::openclaw_weixin::Weixin;
 use dmgate_test_peers::stand_ins::slack::Slack;
-use dmgate_test_peers::{IrcNetwork, Platform, Synapse, TelegramEmulator, free_port, stand_ins};
+use dmgate_test_peers::{Platform, Synapse, TelegramEmulator, free_port, stand_ins};
 
 use crate::program::{Program, code_in};
 
@@ -81,11 +81,6 @@ fn all_at_once() {
 #[test]
 fn discord() {
     story(Discord::start());
-}
-
-#[test]
-fn irc() {
-    story(IrcNetwork::start());
 }
 
 #[test]
