@@ -26,6 +26,7 @@ pub(crate) struct Api {
     http: HttpClient,
     /// Without a slash at its end.
     base: String,
+    url: Url,
     /// What no error may show.
     secrets: Vec<Secret>,
     /// How long an answer may take.
@@ -74,7 +75,14 @@ impl Api {
         if !matches!(url.scheme(), "http" | "https") || url.query().is_some() || url.fragment().is_some() {
             return Err("a URL like `https://example.org` is expected".to_owned());
         }
-        Ok(Self { platform, http: HttpClient::new(&url, proxy)?, base: base.to_owned(), secrets, patience })
+        Ok(Self {
+            platform,
+            http: HttpClient::new(&url, proxy)?,
+            base: base.to_owned(),
+            url,
+            secrets,
+            patience,
+        })
     }
 
     /// The address of a path below the base; it has its own query.
@@ -87,6 +95,16 @@ impl Api {
         let url = Url::parse(&self.url(path));
         let url = url.map_err(|error| self.error(Trouble::NotSent(format!("not a URL: {error}"))))?;
         Ok(self.http.request(method, url))
+    }
+
+    /// A request to a whole address, which the caller has made sure of ([`Hosts`]).
+    pub(crate) fn request_to(&self, method: Method, url: Url) -> RequestBuilder {
+        self.http.request(method, url)
+    }
+
+    /// What all paths are below.
+    pub(crate) fn base(&self) -> &Url {
+        &self.url
     }
 
     /// Makes a call; the answer may have any status.
