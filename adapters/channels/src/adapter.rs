@@ -87,6 +87,8 @@ static CHANNELS: &[Channel] = &[
     crate::line::CHANNEL,
     #[cfg(feature = "matrix")]
     crate::matrix::CHANNEL,
+    #[cfg(feature = "msteams")]
+    crate::msteams::CHANNEL,
     #[cfg(feature = "openclaw-weixin")]
     crate::openclaw_weixin::CHANNEL,
     #[cfg(feature = "slack")]

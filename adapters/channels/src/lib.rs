@@ -11,7 +11,7 @@
 //! What two platforms share is here once; `GRAMMAR.md` beside this crate's manifest says how an adapter is written of it:
 //!
 //! - `secret.rs`, `options.rs`: tokens that can't be logged; options and their tables
-//! - `webhook.rs`, `signature.rs`: calls by a platform, and how they are proven
+//! - `webhook.rs`, `signature.rs`, `jwt.rs`: calls by a platform, and how they are proven
 //! - `api.rs`, `client.rs`, `token.rs`: calls to a platform, what becomes of them, tokens for a while
 //! - `hosts.rs`, `media.rs`: where we go when a platform names a place, and the files that are fetched from there
 //! - `socket.rs`, `sse.rs`, `dial.rs`, `tls.rs`, `lines.rs`: connections that stay open
@@ -68,6 +68,8 @@ mod fake_server;
 mod fake_socket;
 #[cfg(feature = "_http")]
 mod hosts;
+#[cfg(feature = "_jwt")]
+mod jwt;
 pub mod kept;
 #[cfg(any(feature = "_tls", feature = "_child"))]
 mod life;
@@ -100,6 +102,8 @@ pub mod irc;
 pub mod line;
 #[cfg(feature = "matrix")]
 pub mod matrix;
+#[cfg(feature = "msteams")]
+pub mod msteams;
 #[cfg(feature = "openclaw-weixin")]
 pub mod openclaw_weixin;
 #[cfg(feature = "slack")]

@@ -2,6 +2,7 @@
 
 pub mod discord;
 pub mod line;
+pub mod msteams;
 pub mod openclaw_weixin;
 pub mod slack;
 
@@ -24,6 +25,7 @@ pub fn start(name: &str) -> Option<Box<dyn Platform>> {
     match name {
         "discord" => Some(Box::new(discord::Discord::start())),
         "line" => Some(Box::new(line::Line::start())),
+        "msteams" => Some(Box::new(msteams::Teams::start())),
         "openclaw-weixin" => Some(Box::new(openclaw_weixin::Weixin::start())),
         "slack" => Some(Box::new(slack::Slack::by_hook())),
         "slack-socket" => Some(Box::new(slack::Slack::by_socket())),

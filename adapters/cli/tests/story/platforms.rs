@@ -2,6 +2,7 @@
 
 use dmgate_test_peers::stand_ins::discord::Discord;
 use dmgate_test_peers::stand_ins::line::Line;
+use dmgate_test_peers::stand_ins::msteams::Teams;
 use dmgate_test_peers::stand_ins::openclaw_weixin::Weixin;
 use dmgate_test_peers::stand_ins::slack::Slack;
 use dmgate_test_peers::{Platform, Synapse, TelegramEmulator, free_port, stand_ins};
@@ -96,6 +97,11 @@ fn matrix() {
 #[test]
 fn openclaw_weixin() {
     story(Weixin::start());
+}
+
+#[test]
+fn msteams() {
+    story(Teams::start());
 }
 
 #[test]
