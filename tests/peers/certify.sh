@@ -3,9 +3,10 @@
 #
 #   tests/peers/certify.sh [NAME…]
 #
-# Each script in tests/peers/certify names the npm packages that it needs in a line `// npm: PACKAGE@VERSION …`. They go to
-# $DMGATE_PEERS_DIR/certify (`target/peers/certify` when unset), and no script of theirs is run. A script prints what the
-# library did, and fails if it could not. The last results are in docs/channels/README.md. Run install.sh first.
+# Each script in tests/peers/certify names the packages that it needs in a line `// npm: PACKAGE@VERSION …`, or in Python
+# `# pypi: PACKAGE==VERSION …`. They go to $DMGATE_PEERS_DIR/certify (`target/peers/certify` when unset); no script of theirs
+# is run, and nothing is built. A script prints what the library did, and fails if it could not. The last results are in
+# docs/channels/README.md. Run install.sh first.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -18,18 +19,30 @@ stand_in=$(realpath "${CARGO_TARGET_DIR:-target}/debug/stand-in")
 
 mkdir -p "$place"
 failed=0
-for script in tests/peers/certify/*.mjs; do
-    name=$(basename -s .mjs "$script")
-    [ "$name" != stand-in ] || continue
+for script in tests/peers/certify/*.mjs tests/peers/certify/*.py; do
+    file=$(basename "$script")
+    name=${file%.*}
+    [ "$name" != stand-in ] && [ "$name" != stand_in ] || continue
     [ $# -eq 0 ] || [[ " $* " == *" $name "* ]] || continue
-    packages=$(sed -n 's,^// npm: ,,p' "$script")
     # A folder for each, since two libraries may want different versions of a third.
     mkdir -p "$place/$name"
-    # shellcheck disable=SC2086 # It is a list.
-    npm install --prefix "$place/$name" --ignore-scripts --no-package-lock --no-audit --no-fund --loglevel=error \
-        $packages >/dev/null
-    cp tests/peers/certify/stand-in.mjs "$script" "$place/$name/"
-    if ! timeout 120 "$node" "$place/$name/$name.mjs" "$stand_in" | sed "s,^,$name ($packages): ,"; then
+    cp tests/peers/certify/stand-in.mjs tests/peers/certify/stand_in.py "$script" "$place/$name/"
+    # shellcheck disable=SC2086 # The packages are a list.
+    case $file in
+    *.mjs)
+        packages=$(sed -n 's,^// npm: ,,p' "$script")
+        npm install --prefix "$place/$name" --ignore-scripts --no-package-lock --no-audit --no-fund --loglevel=error \
+            $packages >/dev/null
+        runtime=$node
+        ;;
+    *.py)
+        packages=$(sed -n 's,^# pypi: ,,p' "$script")
+        [ -d "$place/$name/venv" ] || python3 -m venv "$place/$name/venv"
+        "$place/$name/venv/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: $packages
+        runtime=$place/$name/venv/bin/python
+        ;;
+    esac
+    if ! timeout 120 "$runtime" "$place/$name/$file" "$stand_in" | sed "s,^,$name ($packages): ,"; then
         echo "$name ($packages): FAILED"
         failed=1
     fi

@@ -89,6 +89,8 @@ static CHANNELS: &[Channel] = &[
     crate::matrix::CHANNEL,
     #[cfg(feature = "msteams")]
     crate::msteams::CHANNEL,
+    #[cfg(feature = "nextcloud-talk")]
+    crate::nextcloud_talk::CHANNEL,
     #[cfg(feature = "openclaw-weixin")]
     crate::openclaw_weixin::CHANNEL,
     #[cfg(feature = "slack")]

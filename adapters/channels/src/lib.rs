@@ -104,6 +104,8 @@ pub mod line;
 pub mod matrix;
 #[cfg(feature = "msteams")]
 pub mod msteams;
+#[cfg(feature = "nextcloud-talk")]
+pub mod nextcloud_talk;
 #[cfg(feature = "openclaw-weixin")]
 pub mod openclaw_weixin;
 #[cfg(feature = "slack")]

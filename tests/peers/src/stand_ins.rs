@@ -3,6 +3,7 @@
 pub mod discord;
 pub mod line;
 pub mod msteams;
+pub mod nextcloud_talk;
 pub mod openclaw_weixin;
 pub mod slack;
 
@@ -15,7 +16,7 @@ pub fn everyone() -> Vec<Box<dyn Platform>> {
         Box::new(Synapse::start()),
         Box::new(TelegramEmulator::start("111:token-of-everyone")),
     ];
-    let others = ["discord", "line", "openclaw-weixin", "slack-socket"];
+    let others = ["discord", "line", "nextcloud-talk", "openclaw-weixin", "slack-socket"];
     others.into_iter().filter_map(start).chain(real).collect()
 }
 
@@ -26,6 +27,7 @@ pub fn start(name: &str) -> Option<Box<dyn Platform>> {
         "discord" => Some(Box::new(discord::Discord::start())),
         "line" => Some(Box::new(line::Line::start())),
         "msteams" => Some(Box::new(msteams::Teams::start())),
+        "nextcloud-talk" => Some(Box::new(nextcloud_talk::NextcloudTalk::start())),
         "openclaw-weixin" => Some(Box::new(openclaw_weixin::Weixin::start())),
         "slack" => Some(Box::new(slack::Slack::by_hook())),
         "slack-socket" => Some(Box::new(slack::Slack::by_socket())),

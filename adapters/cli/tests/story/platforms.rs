@@ -3,6 +3,7 @@
 use dmgate_test_peers::stand_ins::discord::Discord;
 use dmgate_test_peers::stand_ins::line::Line;
 use dmgate_test_peers::stand_ins::msteams::Teams;
+use dmgate_test_peers::stand_ins::nextcloud_talk::NextcloudTalk;
 use dmgate_test_peers::stand_ins::openclaw_weixin::Weixin;
 use dmgate_test_peers::stand_ins::slack::Slack;
 use dmgate_test_peers::{Platform, Synapse, TelegramEmulator, free_port, stand_ins};
@@ -92,6 +93,11 @@ fn line() {
 #[test]
 fn matrix() {
     story(Synapse::start());
+}
+
+#[test]
+fn nextcloud_talk() {
+    story(NextcloudTalk::start());
 }
 
 #[test]
