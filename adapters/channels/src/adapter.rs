@@ -79,6 +79,8 @@ type Open = fn(Setup, &Options) -> Result<Arc<dyn ChannelAdapter>, ConfigError>;
 
 /// By name.
 static CHANNELS: &[Channel] = &[
+    #[cfg(feature = "bluebubbles")]
+    crate::bluebubbles::CHANNEL,
     #[cfg(feature = "discord")]
     crate::discord::CHANNEL,
     #[cfg(feature = "irc")]

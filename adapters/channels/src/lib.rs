@@ -94,6 +94,8 @@ mod token;
 #[cfg(feature = "_webhook")]
 mod webhook;
 
+#[cfg(feature = "bluebubbles")]
+pub mod bluebubbles;
 #[cfg(feature = "discord")]
 pub mod discord;
 #[cfg(feature = "irc")]

@@ -1,5 +1,6 @@
 //! Stand-ins for platforms that have no server to be had, one module each.
 
+pub mod bluebubbles;
 pub mod discord;
 pub mod line;
 pub mod msteams;
@@ -16,7 +17,7 @@ pub fn everyone() -> Vec<Box<dyn Platform>> {
         Box::new(Synapse::start()),
         Box::new(TelegramEmulator::start("111:token-of-everyone")),
     ];
-    let others = ["discord", "line", "nextcloud-talk", "openclaw-weixin", "slack-socket"];
+    let others = ["bluebubbles", "discord", "line", "nextcloud-talk", "openclaw-weixin", "slack-socket"];
     others.into_iter().filter_map(start).chain(real).collect()
 }
 
@@ -24,6 +25,7 @@ pub fn everyone() -> Vec<Box<dyn Platform>> {
 /// has a stand-in for each: `slack`, `slack-socket`.
 pub fn start(name: &str) -> Option<Box<dyn Platform>> {
     match name {
+        "bluebubbles" => Some(Box::new(bluebubbles::BlueBubbles::start())),
         "discord" => Some(Box::new(discord::Discord::start())),
         "line" => Some(Box::new(line::Line::start())),
         "msteams" => Some(Box::new(msteams::Teams::start())),

@@ -1,5 +1,6 @@
 //! The same story on every platform, through the real program.
 
+use dmgate_test_peers::stand_ins::bluebubbles::BlueBubbles;
 use dmgate_test_peers::stand_ins::discord::Discord;
 use dmgate_test_peers::stand_ins::line::Line;
 use dmgate_test_peers::stand_ins::msteams::Teams;
@@ -78,6 +79,11 @@ fn all_at_once() {
         }
     });
     program.end();
+}
+
+#[test]
+fn bluebubbles() {
+    story(BlueBubbles::start());
 }
 
 #[test]
