@@ -99,6 +99,8 @@ static CHANNELS: &[Channel] = &[
     crate::slack::CHANNEL,
     #[cfg(feature = "telegram")]
     crate::telegram::CHANNEL,
+    #[cfg(feature = "whatsapp")]
+    crate::whatsapp::CHANNEL,
 ];
 
 // === impl Transport ===

@@ -116,6 +116,8 @@ pub mod slack;
 pub mod telegram;
 #[cfg(feature = "webchat")]
 pub mod webchat;
+#[cfg(feature = "whatsapp")]
+pub mod whatsapp;
 
 pub use adapter::{Channel, Direction, Feature, Setup, Transport};
 pub use options::{ConfigError, Options};

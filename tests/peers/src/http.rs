@@ -17,6 +17,15 @@ pub fn call_hook(url: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, Stri
     (answer.status().as_u16(), text)
 }
 
+/// Asks a bot's web hook with `GET`, as platforms do that verify its address; the status and the body of the answer.
+pub(crate) fn ask_hook(url: &str) -> (u16, String) {
+    let client = JsonClient::new(String::new());
+    let mut answer =
+        client.agent.get(url).call().unwrap_or_else(|error| panic!("the hook does not answer: {error}"));
+    let text = answer.body_mut().read_to_string().unwrap_or_default();
+    (answer.status().as_u16(), text)
+}
+
 /// A client for one peer.
 #[derive(Debug)]
 pub(crate) struct JsonClient {

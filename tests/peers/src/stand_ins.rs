@@ -7,6 +7,7 @@ pub mod msteams;
 pub mod nextcloud_talk;
 pub mod openclaw_weixin;
 pub mod slack;
+pub mod whatsapp;
 
 use crate::{IrcNetwork, Platform, Synapse, TelegramEmulator};
 
@@ -17,7 +18,8 @@ pub fn everyone() -> Vec<Box<dyn Platform>> {
         Box::new(Synapse::start()),
         Box::new(TelegramEmulator::start("111:token-of-everyone")),
     ];
-    let others = ["bluebubbles", "discord", "line", "nextcloud-talk", "openclaw-weixin", "slack-socket"];
+    let others =
+        ["bluebubbles", "discord", "line", "nextcloud-talk", "openclaw-weixin", "slack-socket", "whatsapp"];
     others.into_iter().filter_map(start).chain(real).collect()
 }
 
@@ -33,6 +35,7 @@ pub fn start(name: &str) -> Option<Box<dyn Platform>> {
         "openclaw-weixin" => Some(Box::new(openclaw_weixin::Weixin::start())),
         "slack" => Some(Box::new(slack::Slack::by_hook())),
         "slack-socket" => Some(Box::new(slack::Slack::by_socket())),
+        "whatsapp" => Some(Box::new(whatsapp::WhatsApp::start())),
         _ => None,
     }
 }

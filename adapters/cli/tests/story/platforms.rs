@@ -7,6 +7,7 @@ use dmgate_test_peers::stand_ins::msteams::Teams;
 use dmgate_test_peers::stand_ins::nextcloud_talk::NextcloudTalk;
 use dmgate_test_peers::stand_ins::openclaw_weixin::Weixin;
 use dmgate_test_peers::stand_ins::slack::Slack;
+use dmgate_test_peers::stand_ins::whatsapp::WhatsApp;
 use dmgate_test_peers::{Platform, Synapse, TelegramEmulator, free_port, stand_ins};
 
 use crate::program::{Program, code_in};
@@ -129,4 +130,9 @@ fn slack_by_web_hook() {
 #[test]
 fn telegram() {
     story(TelegramEmulator::start("111:token-of-the-story"));
+}
+
+#[test]
+fn whatsapp() {
+    story(WhatsApp::start());
 }

@@ -1,0 +1,163 @@
+//! WhatsApp, by Meta's Cloud API.
+//!
+//! Meta calls our web hook. What is proven: the caller knows the app's secret, with which it signs the raw body (HMAC-SHA256);
+//! that is looked at before anything is parsed. Before it calls, Meta asks once with `GET` whether we know the verify
+//! token. A signature has no stamp, so a copy is known by the ids of the messages in it. Meta repeats for days what was not
+//! answered with 200.
+//!
+//! The sender is the business-scoped id where the message has one: it belongs to the person, and is another after a change
+//! of the number. The telephone number in the same message is an alias then, and the only id else. A number can go to
+//! somebody else, who has another business-scoped id: so an entry with a number lets in only whom it first let in. User names
+//! and profile names are for display.
+//!
+//! Messages are one-to-one unless they name a group. Free texts may be sent for a day after somebody's last message;
+//! a later one is refused with 131047, at once or in a status, and given up.
+
+mod config;
+mod graph;
+mod hook;
+mod send;
+#[cfg(test)]
+mod tests;
+mod update;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+pub use config::{Config, OPTIONS};
+use dmgate::{
+    Attachment, AttachmentFile, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError, Inbox,
+    OutboundText, Permit, ReplyRoute, SendError, SenderId, Webhook, World,
+};
+use graph::Graph;
+use tokio_util::sync::CancellationToken;
+
+use crate::adapter::{Channel, Feature, Setup, Transport};
+use crate::api::Trouble;
+use crate::dedupe::Dedupe;
+use crate::life::{End, RETRY, stay_connected};
+use crate::options::ConfigError;
+use crate::status::StatusCell;
+
+/// WhatsApp, as it is found by name.
+pub(crate) const CHANNEL: Channel = Channel {
+    name: "whatsapp",
+    transports: &[Transport::Webhook],
+    features: &[Feature::Attachments, Feature::Typing],
+    options: OPTIONS,
+    login: None,
+    open: |setup, options| Ok(Arc::new(WhatsApp::open(setup, Config::from_options(options)?)?)),
+};
+
+/// One WhatsApp number of a business.
+pub struct WhatsApp {
+    meta: ChannelMeta,
+    graph: Graph,
+    hook: hook::Hook,
+    seen: Dedupe<String>,
+    status: StatusCell,
+    world: World,
+    retry: (Duration, Duration),
+}
+
+impl WhatsApp {
+    /// An adapter that is ready to run. Nothing is sent or received yet.
+    ///
+    /// # Errors
+    /// [`ConfigError`] says which option won't do, and what would.
+    pub fn open(setup: Setup, config: Config) -> Result<Self, ConfigError> {
+        if !update::is_number(&config.phone_number_id) {
+            return Err(ConfigError::Invalid {
+                name: "phone_number_id",
+                reason: "the id of the number is expected, which is a number itself; it is not the telephone number"
+                    .to_owned(),
+            });
+        }
+        let invalid = |reason| ConfigError::Invalid { name: "api_base", reason };
+        let id_line = "WhatsApp id";
+        Ok(Self {
+            meta: ChannelMeta {
+                account: setup.account.clone(),
+                id_line: id_line.to_owned(),
+                text_limit: 4_096,
+                idempotent_sends: false,
+            },
+            graph: Graph::new(&config).map_err(invalid)?,
+            hook: hook::Hook::new(config),
+            seen: Dedupe::new(16_384),
+            status: StatusCell::new(setup.account),
+            world: setup.world,
+            retry: RETRY,
+        })
+    }
+
+    /// Whether Meta takes our token for this number; from then on calls are waited for.
+    async fn attend(&self, inbox: &Inbox, shutdown: &CancellationToken) -> End {
+        let known = tokio::select! {
+            () = shutdown.cancelled() => return End::Stopped,
+            known = self.graph.number() => known,
+        };
+        if let Err(error) = known {
+            let reason = error.to_string();
+            return match error.trouble {
+                Trouble::Refused { status: 400 | 401 | 403 | 404, .. } => {
+                    End::Refused(format!("{reason}; check `access_token`, `phone_number_id` and `api_base`"))
+                }
+                Trouble::Refused { retry_after: Some(asked), .. } => End::Slow(reason, asked),
+                _ => End::Lost(reason),
+            };
+        }
+        self.status.set(ChannelStatus::Ready);
+        inbox.reachable(&self.meta.account);
+        shutdown.cancelled().await;
+        End::Stopped
+    }
+}
+
+#[async_trait]
+impl ChannelAdapter for WhatsApp {
+    fn meta(&self) -> &ChannelMeta {
+        &self.meta
+    }
+
+    async fn run(&self, inbox: Inbox, shutdown: CancellationToken) -> Result<(), ChannelError> {
+        let attend = || self.attend(&inbox, &shutdown);
+        stay_connected(&self.world, self.retry, &self.status, &shutdown, attend).await
+    }
+
+    fn refuses(&self, head: &http::request::Parts) -> Option<http::StatusCode> {
+        self.hook.refuses(head)
+    }
+
+    async fn webhook(&self, request: http::Request<Bytes>) -> Webhook {
+        self.take(request)
+    }
+
+    async fn send_text(&self, route: &ReplyRoute, text: &OutboundText) -> Result<(), SendError> {
+        send::text(&self.graph, &self.meta.account, route, text).await
+    }
+
+    fn route_to(&self, sender: &SenderId) -> Option<ReplyRoute> {
+        Some(ReplyRoute::new(sender.as_str()))
+    }
+
+    async fn show_typing(&self, route: &ReplyRoute) {
+        send::typing(&self.graph, &self.meta.account, route).await;
+    }
+
+    async fn fetch(
+        &self,
+        _permit: &Permit,
+        attachment: &Attachment,
+        limit: u64,
+        file: &mut AttachmentFile,
+    ) -> Result<u64, FetchError> {
+        self.graph.fetch(attachment, limit, file).await
+    }
+
+    fn status(&self) -> ChannelStatus {
+        self.status.get()
+    }
+}
