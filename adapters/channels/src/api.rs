@@ -136,7 +136,16 @@ impl Api {
 
     /// Makes a call whose answer is read as it comes.
     pub(crate) async fn listen(&self, request: RequestBuilder) -> Result<Endless, ApiError> {
-        match endless(request, self.patience).await {
+        self.listen_slow(request, self.patience).await
+    }
+
+    /// The same, where an answer begins within `patience`.
+    pub(crate) async fn listen_slow(
+        &self,
+        request: RequestBuilder,
+        patience: Duration,
+    ) -> Result<Endless, ApiError> {
+        match endless(request, patience).await {
             Ok(answer) if answer.status().is_success() => Ok(answer),
             Ok(answer) => Err(self.refusal(answer.status(), answer.status().as_u16().into(), "", None)),
             Err(error) => Err(self.trouble(error)),

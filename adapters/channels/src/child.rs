@@ -13,9 +13,16 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// The longest line of its standard error.
 const LOGGED: usize = 64 * 1024;
 
+/// The variables that a program sees. Ours may hold secrets, under any names that the owner chose; the program has its own.
+const PASSED_ON: [&str; 9] =
+    ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR", "SSH_AUTH_SOCK"];
+
 /// A running program. Dropped, it is killed with its whole process group.
 pub(crate) struct Child {
     process: tokio::process::Child,
+    /// Its process group, which has its id, until it was killed.
+    #[cfg(unix)]
+    group: Option<rustix::process::Pid>,
 }
 
 /// What a program hears and says.
@@ -25,17 +32,17 @@ pub(crate) struct Pipes {
 }
 
 impl Child {
-    /// Starts the program of these words: no shell reads them. It sees none of our own variables; what it says on its
-    /// standard error goes to our log under `name`.
-    pub(crate) fn start(name: &'static str, words: &[String]) -> Result<(Self, Pipes), String> {
+    /// Starts the program of these words: no shell reads them. Of our variables it sees a few plain ones; what it says on
+    /// its standard error goes to our log under `name`.
+    pub(crate) fn start(name: &str, words: &[String]) -> Result<(Self, Pipes), String> {
         let (program, arguments) = words.split_first().ok_or("no program is named")?;
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // Our configuration may hold secrets; the program has its own.
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("DMGATE_"))
-        {
-            command.env_remove(name);
-        }
+        let is_plain = |name: &str| {
+            PASSED_ON.contains(&name) || ["LC_", "XDG_"].iter().any(|head| name.starts_with(head))
+        };
+        command.env_clear();
+        command.envs(std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_plain)));
         // A group of its own: what is typed at our terminal is for us, and what it started ends with it.
         #[cfg(unix)]
         command.process_group(0);
@@ -47,8 +54,15 @@ impl Child {
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(format!("`{program}` has no pipes"));
         };
-        tokio::spawn(log(name, stderr));
-        Ok((Self { process }, Pipes { stdin, stdout }))
+        tokio::spawn(log(name.to_owned(), stderr));
+        #[cfg(unix)]
+        let group = process.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
+        let child = Self {
+            process,
+            #[cfg(unix)]
+            group,
+        };
+        Ok((child, Pipes { stdin, stdout }))
     }
 
     /// Ends it and says how it ended. Its standard input must be closed: it has some time to see that, and is killed then.
@@ -63,10 +77,11 @@ impl Child {
         ended
     }
 
-    fn kill_group(&self) {
+    /// Kills whoever is left of the group, also when the program itself is gone already: its id stands for the group as
+    /// long as anybody is in it.
+    fn kill_group(&mut self) {
         #[cfg(unix)]
-        if let Some(group) = self.process.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()))
-        {
+        if let Some(group) = self.group.take() {
             // It fails if everyone is gone.
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
@@ -87,7 +102,7 @@ fn ended_with(status: ExitStatus) -> String {
     status.code().map_or_else(|| "ended".to_owned(), |code| format!("ended with code {code}"))
 }
 
-async fn log(name: &'static str, stderr: ChildStderr) {
+async fn log(name: String, stderr: ChildStderr) {
     let mut lines = LineReader::new(stderr, LOGGED);
     while let Ok(Some(line)) = lines.next().await {
         let text = String::from_utf8_lossy(&line);
@@ -144,6 +159,32 @@ mod tests {
         let error = Child::start("bridge", &["/no/such/program".to_owned()]).err().unwrap();
         assert!(error.starts_with("`/no/such/program` can't be started"), "{error}");
         assert!(Child::start("bridge", &[]).is_err());
+    }
+
+    #[tokio::test]
+    async fn what_it_left_behind_ends_too() {
+        let (child, Pipes { stdin, mut stdout }) = shell("sleep 1000 & exit 3");
+        drop(stdin);
+        assert_eq!(child.end().await, "ended with code 3");
+        assert_eq!(stdout.read_u8().await.unwrap_err().kind(), std::io::ErrorKind::UnexpectedEof);
+    }
+
+    #[tokio::test]
+    async fn it_sees_no_variables_that_may_hold_secrets() {
+        // Cargo gives every test some that are not on the list.
+        assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
+        let (child, Pipes { stdin, mut stdout }) = shell("env");
+        let mut seen = String::new();
+        stdout.read_to_string(&mut seen).await.unwrap();
+        drop(stdin);
+        child.end().await;
+        // A shell sets some of its own.
+        let own = ["PWD", "OLDPWD", "SHLVL", "_"];
+        for name in seen.lines().filter_map(|line| Some(line.split_once('=')?.0)) {
+            let is_plain = PASSED_ON.contains(&name) || name.starts_with("LC_") || name.starts_with("XDG_");
+            assert!(is_plain || own.contains(&name), "{name}");
+        }
+        assert!(seen.contains("PATH="));
     }
 
     #[tokio::test]

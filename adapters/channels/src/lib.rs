@@ -16,6 +16,7 @@
 //! - `hosts.rs`, `media.rs`: where we go when a platform names a place, and the files that are fetched from there
 //! - `socket.rs`, `sse.rs`, `dial.rs`, `tls.rs`, `lines.rs`: connections that stay open
 //! - `child.rs`, `rpc.rs`: programs beside us, and how one speaks with them
+//! - [`bridge`]: platforms that are reached by a program of the operator's
 //! - `life.rs`, `backoff.rs`, `status.rs`: when to connect again, and what the operator reads meanwhile
 //! - `dedupe.rs`, `kept.rs`: what came twice, and what must outlive a restart
 //! - `login.rs`: how an owner logs in with a telephone
@@ -48,6 +49,8 @@ mod adapter;
 mod api;
 #[cfg(any(feature = "_tls", feature = "_child"))]
 mod backoff;
+#[cfg(feature = "_bridge")]
+pub mod bridge;
 #[cfg(feature = "_child")]
 mod child;
 #[cfg(feature = "_http")]
@@ -116,8 +119,13 @@ pub mod slack;
 pub mod telegram;
 #[cfg(feature = "webchat")]
 pub mod webchat;
+<<<<<<< HEAD
 #[cfg(feature = "whatsapp")]
 pub mod whatsapp;
+=======
+#[cfg(feature = "zalouser")]
+pub mod zalouser;
+>>>>>>> 26d9077 (Zalo, as a person, by a bridge: a program of the operator's that speaks JSON-RPC by pipes or a WebSocket)
 
 pub use adapter::{Channel, Direction, Feature, Setup, Transport};
 pub use options::{ConfigError, Options};

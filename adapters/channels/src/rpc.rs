@@ -23,6 +23,8 @@ const LINE_LIMIT: usize = 4 * 1024 * 1024;
 pub(crate) struct Notification {
     pub(crate) method: String,
     pub(crate) params: Value,
+    /// There if the other side waits for an answer.
+    pub(crate) id: Option<Value>,
 }
 
 /// Why a call brought nothing.
@@ -40,6 +42,8 @@ pub(crate) enum RpcError {
         code: i64,
         /// Escaped.
         message: String,
+        /// What else it says; null for nothing.
+        data: Value,
     },
 }
 
@@ -85,8 +89,9 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
                 continue;
             };
             if let Some(method) = said.get("method").and_then(Value::as_str) {
-                let (method, params) = (method.to_owned(), take(&mut said, "params"));
-                return Ok(Some(Notification { method, params }));
+                let method = method.to_owned();
+                let id = said.get("id").filter(|id| !id.is_null()).cloned();
+                return Ok(Some(Notification { method, params: take(&mut said, "params"), id }));
             }
             let Some(id) = said.get("id").and_then(Value::as_u64) else { continue };
             let answer = match said.get("error").filter(|error| !error.is_null()) {
@@ -123,6 +128,22 @@ impl<W: AsyncWrite + Unpin> Caller<W> {
     /// Says something that is not answered.
     pub(crate) async fn notify(&self, method: &str, params: &Value) -> Result<(), RpcError> {
         self.write(&json!({ "jsonrpc": "2.0", "method": method, "params": params })).await
+    }
+
+    /// Answers what the other side asked.
+    pub(crate) async fn answer(&self, id: &Value, result: &Value) -> Result<(), RpcError> {
+        self.write(&json!({ "jsonrpc": "2.0", "id": id, "result": result })).await
+    }
+
+    /// Refuses what the other side asked.
+    pub(crate) async fn refuse(&self, id: &Value, code: i64, message: &str) -> Result<(), RpcError> {
+        let error = json!({ "code": code, "message": message });
+        self.write(&json!({ "jsonrpc": "2.0", "id": id, "error": error })).await
+    }
+
+    /// Says nothing any more: the other side's input ends.
+    pub(crate) async fn close(&self) {
+        self.writer.lock().await.take();
     }
 
     async fn write(&self, line: &Value) -> Result<(), RpcError> {
@@ -179,7 +200,8 @@ fn take(said: &mut Value, field: &str) -> Value {
 fn refusal(error: &Value) -> RpcError {
     let message = error.get("message").and_then(Value::as_str).unwrap_or_default();
     let code = error.get("code").and_then(Value::as_i64).unwrap_or_default();
-    RpcError::Refused { code, message: dmgate::escape(message) }
+    let data = error.get("data").cloned().unwrap_or_default();
+    RpcError::Refused { code, message: dmgate::escape(message), data }
 }
 
 #[cfg(test)]
@@ -228,17 +250,25 @@ mod tests {
                 );
                 peer.say("a banner").await;
                 peer.say(r#"{"jsonrpc":"2.0","id":99,"result":0}"#).await;
-                let error = json!({ "code": -5, "message": "no\n" });
+                let error = json!({ "code": -5, "message": "no\n", "data": { "wait": 7 } });
                 peer.say(&json!({ "id": second["id"], "error": error }).to_string()).await;
                 peer.say(&json!({ "id": first["id"], "error": null, "result": { "ok": true } }).to_string())
                     .await;
                 peer.say(r#"{"jsonrpc":"2.0","method":"message","params":{"id":7}}"#).await;
                 let came = incoming.next().await.unwrap().unwrap();
                 assert_eq!((came.method.as_str(), came.params), ("message", json!({ "id": 7 })));
+                assert_eq!(came.id, None);
+                peer.say(r#"{"jsonrpc":"2.0","id":"a","method":"message"}"#).await;
+                let id = incoming.next().await.unwrap().unwrap().id.unwrap();
+                caller.answer(&id, &json!({})).await.unwrap();
+                assert_eq!(peer.asked().await, json!({ "jsonrpc": "2.0", "id": "a", "result": {} }));
+                caller.refuse(&id, -32601, "no").await.unwrap();
+                assert_eq!(peer.asked().await["error"], json!({ "code": -32601, "message": "no" }));
             }
         );
         assert_eq!(one, Ok(json!({ "ok": true })));
-        assert_eq!(two, Err(RpcError::Refused { code: -5, message: "no\\u{a}".to_owned() }));
+        let (message, data) = ("no\\u{a}".to_owned(), json!({ "wait": 7 }));
+        assert_eq!(two, Err(RpcError::Refused { code: -5, message, data }));
     }
 
     #[tokio::test(start_paused = true)]

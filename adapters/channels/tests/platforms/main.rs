@@ -11,3 +11,4 @@ mod openclaw_weixin;
 mod slack;
 mod telegram;
 mod web_server;
+mod zalouser;
