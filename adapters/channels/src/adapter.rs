@@ -99,13 +99,10 @@ static CHANNELS: &[Channel] = &[
     crate::slack::CHANNEL,
     #[cfg(feature = "telegram")]
     crate::telegram::CHANNEL,
-<<<<<<< HEAD
     #[cfg(feature = "whatsapp")]
     crate::whatsapp::CHANNEL,
-=======
     #[cfg(feature = "zalouser")]
     crate::zalouser::CHANNEL,
->>>>>>> 26d9077 (Zalo, as a person, by a bridge: a program of the operator's that speaks JSON-RPC by pipes or a WebSocket)
 ];
 
 // === impl Transport ===

@@ -119,13 +119,10 @@ pub mod slack;
 pub mod telegram;
 #[cfg(feature = "webchat")]
 pub mod webchat;
-<<<<<<< HEAD
 #[cfg(feature = "whatsapp")]
 pub mod whatsapp;
-=======
 #[cfg(feature = "zalouser")]
 pub mod zalouser;
->>>>>>> 26d9077 (Zalo, as a person, by a bridge: a program of the operator's that speaks JSON-RPC by pipes or a WebSocket)
 
 pub use adapter::{Channel, Direction, Feature, Setup, Transport};
 pub use options::{ConfigError, Options};

@@ -1,10 +1,7 @@
 //! Stand-ins for platforms that have no server to be had, one module each.
 
-<<<<<<< HEAD
 pub mod bluebubbles;
-=======
 pub mod bridge;
->>>>>>> 26d9077 (Zalo, as a person, by a bridge: a program of the operator's that speaks JSON-RPC by pipes or a WebSocket)
 pub mod discord;
 pub mod line;
 pub mod msteams;
@@ -22,12 +19,16 @@ pub fn everyone() -> Vec<Box<dyn Platform>> {
         Box::new(Synapse::start()),
         Box::new(TelegramEmulator::start("111:token-of-everyone")),
     ];
-<<<<<<< HEAD
-    let others =
-        ["bluebubbles", "discord", "line", "nextcloud-talk", "openclaw-weixin", "slack-socket", "whatsapp"];
-=======
-    let others = ["discord", "line", "openclaw-weixin", "slack-socket", "zalouser"];
->>>>>>> 26d9077 (Zalo, as a person, by a bridge: a program of the operator's that speaks JSON-RPC by pipes or a WebSocket)
+    let others = [
+        "bluebubbles",
+        "discord",
+        "line",
+        "nextcloud-talk",
+        "openclaw-weixin",
+        "slack-socket",
+        "whatsapp",
+        "zalouser",
+    ];
     others.into_iter().filter_map(start).chain(real).collect()
 }
 
@@ -43,14 +44,11 @@ pub fn start(name: &str) -> Option<Box<dyn Platform>> {
         "openclaw-weixin" => Some(Box::new(openclaw_weixin::Weixin::start())),
         "slack" => Some(Box::new(slack::Slack::by_hook())),
         "slack-socket" => Some(Box::new(slack::Slack::by_socket())),
-<<<<<<< HEAD
         "whatsapp" => Some(Box::new(whatsapp::WhatsApp::start())),
-=======
         "zalouser" => Some(Box::new(bridge::Bridge::start("zalouser", |person| {
             // As long as Zalo's are.
             (1_234_567_890_123_456_700 + person).to_string()
         }))),
->>>>>>> 26d9077 (Zalo, as a person, by a bridge: a program of the operator's that speaks JSON-RPC by pipes or a WebSocket)
         _ => None,
     }
 }

@@ -1,10 +1,7 @@
 //! The same story on every platform, through the real program.
 
-<<<<<<< HEAD
 use dmgate_test_peers::stand_ins::bluebubbles::BlueBubbles;
-=======
 use dmgate_test_peers::stand_ins::bridge::Bridge;
->>>>>>> 26d9077 (Zalo, as a person, by a bridge: a program of the operator's that speaks JSON-RPC by pipes or a WebSocket)
 use dmgate_test_peers::stand_ins::discord::Discord;
 use dmgate_test_peers::stand_ins::line::Line;
 use dmgate_test_peers::stand_ins::msteams::Teams;
@@ -137,11 +134,11 @@ fn telegram() {
 }
 
 #[test]
-<<<<<<< HEAD
 fn whatsapp() {
     story(WhatsApp::start());
-=======
+}
+
+#[test]
 fn zalouser() {
     story(Bridge::start("zalouser", |person| (1_234_567_890_123_456_700 + person).to_string()));
->>>>>>> 26d9077 (Zalo, as a person, by a bridge: a program of the operator's that speaks JSON-RPC by pipes or a WebSocket)
 }
