@@ -23,6 +23,7 @@ pub fn everyone() -> Vec<Box<dyn Platform>> {
         "bluebubbles",
         "discord",
         "line",
+        "msteams",
         "nextcloud-talk",
         "openclaw-weixin",
         "slack-socket",
