@@ -37,7 +37,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::adapter::{Channel, Feature, Setup, Transport};
 use crate::dedupe::Dedupe;
-use crate::jwt::keys::RENEWAL;
 use crate::jwt::{Token, Verifier};
 use crate::life::{End, RETRY, stay_connected};
 use crate::options::ConfigError;
@@ -112,15 +111,7 @@ impl Teams {
             }
             self.status.set(ChannelStatus::Ready);
             inbox.reachable(&self.meta.account);
-            loop {
-                tokio::time::sleep(RENEWAL).await;
-                if let Err(error) = self.verifier.keys.renew().await {
-                    if !self.verifier.keys.is_good() {
-                        return End::Lost(error.to_string());
-                    }
-                    tracing::warn!(account = %self.meta.account, "the keys to verify with are not renewed: {error}");
-                }
-            }
+            End::Lost(self.verifier.keys.keep_renewing(&self.meta.account).await.to_string())
         };
         tokio::select! {
             () = shutdown.cancelled() => End::Stopped,

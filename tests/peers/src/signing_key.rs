@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::SystemRandom;
 use ring::rsa::{KeyPair, PublicKeyComponents};
-use ring::signature::{RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512};
+use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512};
 use serde_json::{Value, json};
 
 use crate::{program, scratch_dir};
@@ -63,6 +63,19 @@ impl SigningKey {
         let random = SystemRandom::new();
         self.pair.sign(algorithm, &random, signed.as_bytes(), &mut signature).expect("a signature");
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    /// The claims of a token that this key signed with RS256; nothing for any other.
+    pub fn read(&self, token: &str) -> Option<Value> {
+        let (signed, signature) = token.rsplit_once('.')?;
+        let (header, claims) = signed.split_once('.')?;
+        let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
+        let header: Value = serde_json::from_slice(&decode(header)?).ok()?;
+        let public = PublicKeyComponents::<Vec<u8>>::from(self.pair.public());
+        let parameters = &RSA_PKCS1_2048_8192_SHA256;
+        let is_right = public.verify(parameters, signed.as_bytes(), &decode(signature)?).is_ok();
+        let claims = serde_json::from_slice(&decode(claims)?).ok()?;
+        (header["alg"] == "RS256" && is_right).then_some(claims)
     }
 
     /// The public key, as a key set has it (JWK).

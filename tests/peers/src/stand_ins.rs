@@ -3,6 +3,7 @@
 pub mod bluebubbles;
 pub mod bridge;
 pub mod discord;
+pub mod googlechat;
 pub mod line;
 pub mod msteams;
 pub mod nextcloud_talk;
@@ -22,6 +23,7 @@ pub fn everyone() -> Vec<Box<dyn Platform>> {
     let others = [
         "bluebubbles",
         "discord",
+        "googlechat",
         "line",
         "msteams",
         "nextcloud-talk",
@@ -39,6 +41,8 @@ pub fn start(name: &str) -> Option<Box<dyn Platform>> {
     match name {
         "bluebubbles" => Some(Box::new(bluebubbles::BlueBubbles::start())),
         "discord" => Some(Box::new(discord::Discord::start())),
+        "googlechat" => Some(Box::new(googlechat::GoogleChat::as_add_on())),
+        "googlechat-project" => Some(Box::new(googlechat::GoogleChat::by_project())),
         "line" => Some(Box::new(line::Line::start())),
         "msteams" => Some(Box::new(msteams::Teams::start())),
         "nextcloud-talk" => Some(Box::new(nextcloud_talk::NextcloudTalk::start())),

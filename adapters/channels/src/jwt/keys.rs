@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use dmgate::World;
+use dmgate::{AccountKey, World};
 use http::Method;
 use reqwest::Url;
 use ring::signature::{self, RsaParameters, RsaPublicKeyComponents};
@@ -24,7 +24,7 @@ use crate::api::{Api, ApiError};
 use crate::hosts::is_same_host;
 
 /// How often the adapter asks by itself.
-pub(crate) const RENEWAL: Duration = Duration::from_secs(60 * 60);
+const RENEWAL: Duration = Duration::from_secs(60 * 60);
 
 /// How long keys stay good that could not be renewed.
 const STALE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -133,8 +133,21 @@ impl KeySet {
         self.ask().await
     }
 
+    /// Renews them again and again; returns when there are none any more that are good, with why.
+    pub(crate) async fn keep_renewing(&self, account: &AccountKey) -> ApiError {
+        loop {
+            tokio::time::sleep(RENEWAL).await;
+            if let Err(error) = self.renew().await {
+                if !self.are_good() {
+                    return error;
+                }
+                tracing::warn!(%account, "the keys to verify with are not renewed: {error}");
+            }
+        }
+    }
+
     /// Whether there are keys that are good.
-    pub(crate) fn is_good(&self) -> bool {
+    pub(super) fn are_good(&self) -> bool {
         let now = self.world.clock.ticks();
         self.look(|held| held.is_good(now))
     }

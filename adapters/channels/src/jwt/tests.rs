@@ -248,7 +248,7 @@ async fn keys_outlive_an_outage_for_a_while() {
         Some(Unproven::NoKeys),
         "there never were any"
     );
-    assert!(!place.verifier.keys.is_good());
+    assert!(!place.verifier.keys.are_good());
     place.clock.advance(Duration::from_secs(60));
     place.asked(&long, 200, set(&[&KEY])).await.ok().unwrap();
     for nothing in [json!({}), json!({ "keys": [] }), json!("garbage"), json!({ "keys": [{ "kty": "EC" }] })]
@@ -260,9 +260,9 @@ async fn keys_outlive_an_outage_for_a_while() {
         assert!(place.unasked(&long).await.is_ok(), "no answer takes no key away");
     }
     place.clock.advance(Duration::from_secs(24 * 3_600 - 1));
-    assert!(place.verifier.keys.is_good() && place.unasked(&long).await.is_ok());
+    assert!(place.verifier.keys.are_good() && place.unasked(&long).await.is_ok());
     place.clock.advance(Duration::from_secs(1));
-    assert!(!place.verifier.keys.is_good());
+    assert!(!place.verifier.keys.are_good());
     assert_eq!(place.asked(&long, 503, json!({})).await.err(), Some(Unproven::NoKeys), "and not for ever");
     place.clock.advance(Duration::from_secs(60));
     assert!(place.asked(&long, 200, set(&[&KEY])).await.is_ok());

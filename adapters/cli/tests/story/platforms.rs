@@ -3,6 +3,7 @@
 use dmgate_test_peers::stand_ins::bluebubbles::BlueBubbles;
 use dmgate_test_peers::stand_ins::bridge::Bridge;
 use dmgate_test_peers::stand_ins::discord::Discord;
+use dmgate_test_peers::stand_ins::googlechat::GoogleChat;
 use dmgate_test_peers::stand_ins::line::Line;
 use dmgate_test_peers::stand_ins::msteams::Teams;
 use dmgate_test_peers::stand_ins::nextcloud_talk::NextcloudTalk;
@@ -91,6 +92,16 @@ fn bluebubbles() {
 #[test]
 fn discord() {
     story(Discord::start());
+}
+
+#[test]
+fn googlechat_as_an_add_on() {
+    story(GoogleChat::as_add_on());
+}
+
+#[test]
+fn googlechat_by_its_project() {
+    story(GoogleChat::by_project());
 }
 
 #[test]
