@@ -1,6 +1,7 @@
 //! Calls of a platform's API, and what can become of them: nothing left, nobody knows, or a refusal.
 
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 use dmgate::{FetchError, SendError, escape};
@@ -88,6 +89,12 @@ impl Api {
     /// The address of a path below the base; it has its own query.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}/{path}", self.base)
+    }
+
+    /// The same, also for a server that proves itself by the certificates in a PEM file.
+    pub(crate) fn trusting(self, ca_file: Option<&Path>, proxy: Option<&Secret>) -> Result<Self, String> {
+        let url = Url::parse(&self.base).map_err(|error| format!("not a URL: {error}"))?;
+        Ok(Self { http: HttpClient::trusting(&url, proxy, ca_file)?, ..self })
     }
 
     /// A request to be completed; `path` is below the base and has its own query.

@@ -1,6 +1,7 @@
 //! Calls to a platform over HTTP.
 
 use std::error::Error;
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -43,7 +44,17 @@ impl HttpClient {
     /// A client for what is below `base`, through a proxy if the owner named one; what the environment says of proxies
     /// does not count.
     pub(crate) fn new(base: &Url, proxy: Option<&Secret>) -> Result<Self, String> {
-        let tls = tls::client_of([base.as_str()].into_iter().chain(proxy.map(Secret::reveal)))?;
+        Self::trusting(base, proxy, None)
+    }
+
+    /// The same, for a server that proves itself by the certificates in a PEM file.
+    pub(crate) fn trusting(
+        base: &Url,
+        proxy: Option<&Secret>,
+        ca_file: Option<&Path>,
+    ) -> Result<Self, String> {
+        let addresses = [base.as_str()].into_iter().chain(proxy.map(Secret::reveal));
+        let tls = tls::client_trusting(addresses, ca_file)?;
         let builder = Client::builder()
             .tls_backend_preconfigured(tls)
             .redirect(Policy::none())

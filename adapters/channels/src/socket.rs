@@ -3,6 +3,7 @@
 //! It knows nothing of what is said. The platform's own heartbeats, where it has some, are the adapter's business; the
 //! pings here find a connection that is dead where nobody would notice otherwise.
 
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -63,13 +64,18 @@ pub(crate) enum SocketEnd {
 impl SocketAddress {
     /// A `ws` or `wss` URL; the error says what is expected.
     pub(crate) fn parse(url: &str) -> Result<Self, String> {
+        Self::trusting(url, None)
+    }
+
+    /// The same, for a server that proves itself by the certificates in a PEM file.
+    pub(crate) fn trusting(url: &str, ca_file: Option<&Path>) -> Result<Self, String> {
         let expected = || "a WebSocket's address is expected, as `wss://example.org/path`".to_owned();
         let uri: Uri = url.trim().parse().map_err(|_| expected())?;
         let host = uri.host().ok_or_else(expected)?.trim_matches(['[', ']']).to_owned();
         let (tls, port) = match uri.scheme_str() {
             Some("ws") => (None, 80),
             Some("wss") => {
-                let tls = Tls::new(&host, None).map_err(|error| match error {
+                let tls = Tls::new(&host, ca_file).map_err(|error| match error {
                     NoTls::Name => expected(),
                     NoTls::Roots(reason) => reason,
                 })?;

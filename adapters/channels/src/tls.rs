@@ -16,7 +16,16 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 /// What the owner is told if the machine has none.
 #[cfg(feature = "_http")]
 pub fn client_of<'a>(addresses: impl IntoIterator<Item = &'a str>) -> Result<ClientConfig, String> {
-    if addresses.into_iter().any(is_secure) { client(None) } else { config(RootCertStore::empty()) }
+    client_trusting(addresses, None)
+}
+
+/// The same, and beside them what is in the PEM file `extra`: for servers with an authority of their own.
+#[cfg(feature = "_http")]
+pub(crate) fn client_trusting<'a>(
+    addresses: impl IntoIterator<Item = &'a str>,
+    extra: Option<&Path>,
+) -> Result<ClientConfig, String> {
+    if addresses.into_iter().any(is_secure) { client(extra) } else { config(RootCertStore::empty()) }
 }
 
 /// What clients trust: the machine's root certificates, and those in `extra`.
