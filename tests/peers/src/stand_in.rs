@@ -143,7 +143,8 @@ impl Call {
 
     /// What follows `Bearer`.
     pub fn bearer(&self) -> Option<&str> {
-        self.header("authorization")?.strip_prefix("Bearer ")
+        let (scheme, token) = self.header("authorization")?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(token)
     }
 
     /// The body as JSON; null if it is none.
