@@ -239,7 +239,8 @@ async fn a_socket_without_a_hello_is_given_up() {
 
 #[tokio::test]
 async fn a_refused_token_stops_the_channel_and_is_not_shown() {
-    let refused = |word: &str| json!({ "ok": false, "error": word, "echo": [BOT_TOKEN, APP_TOKEN] });
+    let refused =
+        |word: &str| json!({ "ok": false, "error": word, "needed": format!("{BOT_TOKEN} {APP_TOKEN}") });
     for (word, option) in
         [("invalid_auth", "bot_token"), ("account_inactive", "bot_token"), ("missing_scope", "app_token")]
     {
