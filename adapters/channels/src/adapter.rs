@@ -91,6 +91,8 @@ static CHANNELS: &[Channel] = &[
     crate::line::CHANNEL,
     #[cfg(feature = "matrix")]
     crate::matrix::CHANNEL,
+    #[cfg(feature = "mattermost")]
+    crate::mattermost::CHANNEL,
     #[cfg(feature = "msteams")]
     crate::msteams::CHANNEL,
     #[cfg(feature = "nextcloud-talk")]

@@ -109,6 +109,8 @@ pub mod irc;
 pub mod line;
 #[cfg(feature = "matrix")]
 pub mod matrix;
+#[cfg(feature = "mattermost")]
+pub mod mattermost;
 #[cfg(feature = "msteams")]
 pub mod msteams;
 #[cfg(feature = "nextcloud-talk")]

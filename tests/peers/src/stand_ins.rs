@@ -5,6 +5,7 @@ pub mod bridge;
 pub mod discord;
 pub mod googlechat;
 pub mod line;
+pub mod mattermost;
 pub mod msteams;
 pub mod nextcloud_talk;
 pub mod openclaw_weixin;
@@ -25,6 +26,7 @@ pub fn everyone() -> Vec<Box<dyn Platform>> {
         "discord",
         "googlechat",
         "line",
+        "mattermost",
         "msteams",
         "nextcloud-talk",
         "openclaw-weixin",
@@ -44,6 +46,7 @@ pub fn start(name: &str) -> Option<Box<dyn Platform>> {
         "googlechat" => Some(Box::new(googlechat::GoogleChat::as_add_on())),
         "googlechat-project" => Some(Box::new(googlechat::GoogleChat::by_project())),
         "line" => Some(Box::new(line::Line::start())),
+        "mattermost" => Some(Box::new(mattermost::Mattermost::start())),
         "msteams" => Some(Box::new(msteams::Teams::start())),
         "nextcloud-talk" => Some(Box::new(nextcloud_talk::NextcloudTalk::start())),
         "openclaw-weixin" => Some(Box::new(openclaw_weixin::Weixin::start())),

@@ -7,6 +7,7 @@ mod irc;
 mod kept_alive;
 mod line;
 mod matrix;
+mod mattermost;
 mod openclaw_weixin;
 mod slack;
 mod telegram;

@@ -5,6 +5,7 @@ use dmgate_test_peers::stand_ins::bridge::Bridge;
 use dmgate_test_peers::stand_ins::discord::Discord;
 use dmgate_test_peers::stand_ins::googlechat::GoogleChat;
 use dmgate_test_peers::stand_ins::line::Line;
+use dmgate_test_peers::stand_ins::mattermost::Mattermost;
 use dmgate_test_peers::stand_ins::msteams::Teams;
 use dmgate_test_peers::stand_ins::nextcloud_talk::NextcloudTalk;
 use dmgate_test_peers::stand_ins::openclaw_weixin::Weixin;
@@ -112,6 +113,11 @@ fn line() {
 #[test]
 fn matrix() {
     story(Synapse::start());
+}
+
+#[test]
+fn mattermost() {
+    story(Mattermost::start());
 }
 
 #[test]
