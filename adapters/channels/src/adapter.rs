@@ -105,6 +105,8 @@ static CHANNELS: &[Channel] = &[
     crate::telegram::CHANNEL,
     #[cfg(feature = "whatsapp")]
     crate::whatsapp::CHANNEL,
+    #[cfg(feature = "zalo")]
+    crate::zalo::CHANNEL,
     #[cfg(feature = "zalouser")]
     crate::zalouser::CHANNEL,
 ];

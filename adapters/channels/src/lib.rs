@@ -125,6 +125,8 @@ pub mod telegram;
 pub mod webchat;
 #[cfg(feature = "whatsapp")]
 pub mod whatsapp;
+#[cfg(feature = "zalo")]
+pub mod zalo;
 #[cfg(feature = "zalouser")]
 pub mod zalouser;
 

@@ -11,6 +11,7 @@ pub mod nextcloud_talk;
 pub mod openclaw_weixin;
 pub mod slack;
 pub mod whatsapp;
+pub mod zalo;
 
 use crate::{IrcNetwork, Platform, Synapse, TelegramEmulator};
 
@@ -32,6 +33,7 @@ pub fn everyone() -> Vec<Box<dyn Platform>> {
         "openclaw-weixin",
         "slack-socket",
         "whatsapp",
+        "zalo",
         "zalouser",
     ];
     others.into_iter().filter_map(start).chain(real).collect()
@@ -53,6 +55,8 @@ pub fn start(name: &str) -> Option<Box<dyn Platform>> {
         "slack" => Some(Box::new(slack::Slack::by_hook())),
         "slack-socket" => Some(Box::new(slack::Slack::by_socket())),
         "whatsapp" => Some(Box::new(whatsapp::WhatsApp::start())),
+        "zalo" => Some(Box::new(zalo::Zalo::by_poll())),
+        "zalo-webhook" => Some(Box::new(zalo::Zalo::by_hook())),
         "zalouser" => Some(Box::new(bridge::Bridge::start("zalouser", |person| {
             // As long as Zalo's are.
             (1_234_567_890_123_456_700 + person).to_string()

@@ -12,4 +12,5 @@ mod openclaw_weixin;
 mod slack;
 mod telegram;
 mod web_server;
+mod zalo;
 mod zalouser;

@@ -11,6 +11,7 @@ use dmgate_test_peers::stand_ins::nextcloud_talk::NextcloudTalk;
 use dmgate_test_peers::stand_ins::openclaw_weixin::Weixin;
 use dmgate_test_peers::stand_ins::slack::Slack;
 use dmgate_test_peers::stand_ins::whatsapp::WhatsApp;
+use dmgate_test_peers::stand_ins::zalo::Zalo;
 use dmgate_test_peers::{Platform, Synapse, TelegramEmulator, free_port, stand_ins};
 
 use crate::program::{Program, code_in};
@@ -121,6 +122,11 @@ fn mattermost() {
 }
 
 #[test]
+fn msteams() {
+    story(Teams::start());
+}
+
+#[test]
 fn nextcloud_talk() {
     story(NextcloudTalk::start());
 }
@@ -128,11 +134,6 @@ fn nextcloud_talk() {
 #[test]
 fn openclaw_weixin() {
     story(Weixin::start());
-}
-
-#[test]
-fn msteams() {
-    story(Teams::start());
 }
 
 #[test]
@@ -153,6 +154,16 @@ fn telegram() {
 #[test]
 fn whatsapp() {
     story(WhatsApp::start());
+}
+
+#[test]
+fn zalo() {
+    story(Zalo::by_poll());
+}
+
+#[test]
+fn zalo_by_web_hook() {
+    story(Zalo::by_hook());
 }
 
 #[test]
