@@ -83,6 +83,8 @@ static CHANNELS: &[Channel] = &[
     crate::bluebubbles::CHANNEL,
     #[cfg(feature = "discord")]
     crate::discord::CHANNEL,
+    #[cfg(feature = "feishu")]
+    crate::feishu::CHANNEL,
     #[cfg(feature = "googlechat")]
     crate::googlechat::CHANNEL,
     #[cfg(feature = "irc")]

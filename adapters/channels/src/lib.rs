@@ -101,6 +101,8 @@ mod webhook;
 pub mod bluebubbles;
 #[cfg(feature = "discord")]
 pub mod discord;
+#[cfg(feature = "feishu")]
+pub mod feishu;
 #[cfg(feature = "googlechat")]
 pub mod googlechat;
 #[cfg(feature = "irc")]

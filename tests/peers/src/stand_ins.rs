@@ -3,6 +3,7 @@
 pub mod bluebubbles;
 pub mod bridge;
 pub mod discord;
+pub mod feishu;
 pub mod googlechat;
 pub mod line;
 pub mod mattermost;
@@ -25,6 +26,7 @@ pub fn everyone() -> Vec<Box<dyn Platform>> {
     let others = [
         "bluebubbles",
         "discord",
+        "feishu",
         "googlechat",
         "line",
         "mattermost",
@@ -45,6 +47,8 @@ pub fn start(name: &str) -> Option<Box<dyn Platform>> {
     match name {
         "bluebubbles" => Some(Box::new(bluebubbles::BlueBubbles::start())),
         "discord" => Some(Box::new(discord::Discord::start())),
+        "feishu" => Some(Box::new(feishu::Feishu::by_socket())),
+        "feishu-webhook" => Some(Box::new(feishu::Feishu::by_hook())),
         "googlechat" => Some(Box::new(googlechat::GoogleChat::as_add_on())),
         "googlechat-project" => Some(Box::new(googlechat::GoogleChat::by_project())),
         "line" => Some(Box::new(line::Line::start())),

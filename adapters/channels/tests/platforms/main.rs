@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod discord;
+mod feishu;
 mod irc;
 mod kept_alive;
 mod line;

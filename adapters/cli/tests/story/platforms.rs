@@ -3,6 +3,7 @@
 use dmgate_test_peers::stand_ins::bluebubbles::BlueBubbles;
 use dmgate_test_peers::stand_ins::bridge::Bridge;
 use dmgate_test_peers::stand_ins::discord::Discord;
+use dmgate_test_peers::stand_ins::feishu::Feishu;
 use dmgate_test_peers::stand_ins::googlechat::GoogleChat;
 use dmgate_test_peers::stand_ins::line::Line;
 use dmgate_test_peers::stand_ins::mattermost::Mattermost;
@@ -94,6 +95,16 @@ fn bluebubbles() {
 #[test]
 fn discord() {
     story(Discord::start());
+}
+
+#[test]
+fn feishu() {
+    story(Feishu::by_socket());
+}
+
+#[test]
+fn feishu_by_web_hook() {
+    story(Feishu::by_hook());
 }
 
 #[test]
