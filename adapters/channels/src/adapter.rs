@@ -99,6 +99,8 @@ static CHANNELS: &[Channel] = &[
     crate::msteams::CHANNEL,
     #[cfg(feature = "nextcloud-talk")]
     crate::nextcloud_talk::CHANNEL,
+    #[cfg(feature = "nostr")]
+    crate::nostr::CHANNEL,
     #[cfg(feature = "openclaw-weixin")]
     crate::openclaw_weixin::CHANNEL,
     #[cfg(feature = "slack")]

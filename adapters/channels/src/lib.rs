@@ -117,6 +117,8 @@ pub mod mattermost;
 pub mod msteams;
 #[cfg(feature = "nextcloud-talk")]
 pub mod nextcloud_talk;
+#[cfg(feature = "nostr")]
+pub mod nostr;
 #[cfg(feature = "openclaw-weixin")]
 pub mod openclaw_weixin;
 #[cfg(feature = "slack")]

@@ -9,6 +9,7 @@ mod kept_alive;
 mod line;
 mod matrix;
 mod mattermost;
+mod nostr;
 mod openclaw_weixin;
 mod slack;
 mod telegram;

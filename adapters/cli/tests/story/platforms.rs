@@ -13,7 +13,7 @@ use dmgate_test_peers::stand_ins::openclaw_weixin::Weixin;
 use dmgate_test_peers::stand_ins::slack::Slack;
 use dmgate_test_peers::stand_ins::whatsapp::WhatsApp;
 use dmgate_test_peers::stand_ins::zalo::Zalo;
-use dmgate_test_peers::{Platform, Synapse, TelegramEmulator, free_port, stand_ins};
+use dmgate_test_peers::{NostrRelay, Platform, Synapse, TelegramEmulator, free_port, stand_ins};
 
 use crate::program::{Program, code_in};
 
@@ -140,6 +140,11 @@ fn msteams() {
 #[test]
 fn nextcloud_talk() {
     story(NextcloudTalk::start());
+}
+
+#[test]
+fn nostr() {
+    story(NostrRelay::start());
 }
 
 #[test]
