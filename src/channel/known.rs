@@ -41,7 +41,7 @@ enum Form {
     Irc,
     /// `uuid:<aci>` or a telephone number `+…`.
     Signal,
-    /// A telephone number `+…`, or a business-scoped id.
+    /// A telephone number `+…`, a business-scoped id, or `<number>@lid`.
     WhatsApp,
     /// `U…` or `W…`, with the team before it if it is another's: `T…:U…`.
     Slack,
@@ -109,7 +109,7 @@ impl Known {
             Form::GoogleUser => "`users/` and a number is expected",
             Form::Irc => "`account:` and a services account is expected, or a whole `nick!user@host`",
             Form::Signal => "`uuid:` and an account id is expected, or a telephone number with `+`",
-            Form::WhatsApp => "a telephone number with `+` or a business-scoped id is expected",
+            Form::WhatsApp => "a telephone number with `+`, a business-scoped id or `…@lid` is expected",
             Form::Slack => "a member id is expected, as `U0123ABCD`",
         }
     }
@@ -136,7 +136,9 @@ impl Known {
                 let aci = id.strip_prefix("uuid:").unwrap_or(id);
                 is_uuid(aci).then(|| format!("uuid:{}", aci.to_ascii_lowercase()).into())
             }),
-            Form::WhatsApp => phone(id).map(Cow::Owned).or_else(|| is_business_id(id).then(|| id.into())),
+            Form::WhatsApp => phone(id).map(Cow::Owned).or_else(|| {
+                (is_business_id(id) || id.strip_suffix("@lid").is_some_and(is_number)).then(|| id.into())
+            }),
             Form::Slack => {
                 let (team, user) = id.rsplit_once(':').map_or((None, id), |(team, user)| (Some(team), user));
                 let plain = |text: &str, heads: &[char]| {
@@ -323,6 +325,9 @@ mod tests {
             ("bluebubbles", "iMessage:Ann@Example.org", "ann@example.org"),
             ("imessage", "+49 170 123456", "+49170123456"),
             ("signal", "signal:+49170123456", "+49170123456"),
+            ("whatsapp", "whatsapp:+1 (650) 555-1234", "+16505551234"),
+            ("whatsapp", "US.13491208655302741918", "US.13491208655302741918"),
+            ("whatsapp", "whatsapp:123456789012345@lid", "123456789012345@lid"),
             ("irc", "irc:account:Alice", "account:alice"),
             ("irc", "Alice!~A@Host", "alice!~a@host"),
             ("matrix", "matrix:@Ann:Server", "@Ann:Server"),
@@ -354,6 +359,9 @@ mod tests {
             ("irc", "!@"),
             ("slack", "alice"),
             ("signal", "alice"),
+            ("whatsapp", "alice@lid"),
+            ("whatsapp", "123:4@lid"),
+            ("whatsapp", "16505551234@s.whatsapp.net"),
             ("nostr", "npub180cvv07tjdrrgpa0j7j7tmnyl2yr6yr7l8j4s3evf6u64th6gkwsyjh6w7"),
             ("nostr", "nsec180cvv07tjdrrgpa0j7j7tmnyl2yr6yr7l8j4s3evf6u64th6gkwsyjh6w6"),
             ("nostr", "npub1"),
