@@ -59,6 +59,7 @@ pub fn start(name: &str) -> Option<Box<dyn Platform>> {
         "slack" => Some(Box::new(slack::Slack::by_hook())),
         "slack-socket" => Some(Box::new(slack::Slack::by_socket())),
         "whatsapp" => Some(Box::new(whatsapp::WhatsApp::start())),
+        "whatsapp-web" => Some(Box::new(whatsapp::web())),
         "zalo" => Some(Box::new(zalo::Zalo::by_poll())),
         "zalo-webhook" => Some(Box::new(zalo::Zalo::by_hook())),
         "zalouser" => Some(Box::new(bridge::Bridge::start("zalouser", |person| {

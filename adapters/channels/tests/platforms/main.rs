@@ -14,5 +14,6 @@ mod openclaw_weixin;
 mod slack;
 mod telegram;
 mod web_server;
+mod whatsapp;
 mod zalo;
 mod zalouser;

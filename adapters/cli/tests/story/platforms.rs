@@ -173,6 +173,11 @@ fn whatsapp() {
 }
 
 #[test]
+fn whatsapp_by_web() {
+    story(stand_ins::whatsapp::web());
+}
+
+#[test]
 fn zalo() {
     story(Zalo::by_poll());
 }
