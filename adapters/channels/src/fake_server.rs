@@ -104,6 +104,11 @@ impl Call {
         let _ = self.stream.shutdown().await;
     }
 
+    /// Sends a piece of an answer that goes on; whether anybody still reads it.
+    pub(crate) async fn say(&mut self, piece: &str) -> bool {
+        self.stream.write_all(piece.as_bytes()).await.is_ok()
+    }
+
     /// Never answers: from here on only the clock moves, so that the next deadline is over at once.
     pub(crate) fn stall(self) -> TcpStream {
         tokio::time::pause();

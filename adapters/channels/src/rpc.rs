@@ -25,6 +25,8 @@ pub(crate) struct Notification {
     pub(crate) params: Value,
     /// There if the other side waits for an answer.
     pub(crate) id: Option<Value>,
+    /// How long the line was.
+    pub(crate) bytes: usize,
 }
 
 /// Why a call brought nothing.
@@ -91,7 +93,8 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
             if let Some(method) = said.get("method").and_then(Value::as_str) {
                 let method = method.to_owned();
                 let id = said.get("id").filter(|id| !id.is_null()).cloned();
-                return Ok(Some(Notification { method, params: take(&mut said, "params"), id }));
+                let params = take(&mut said, "params");
+                return Ok(Some(Notification { method, params, id, bytes: line.len() }));
             }
             let Some(id) = said.get("id").and_then(Value::as_u64) else { continue };
             let answer = match said.get("error").filter(|error| !error.is_null()) {

@@ -1,7 +1,7 @@
 //! A conversation by JSON-RPC with a program beside us, or over a WebSocket with one elsewhere.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -19,7 +19,10 @@ use crate::socket::{Frame, Socket, SocketAddress};
 
 /// What the other side has said and nobody has looked at. The reader never waits: it also reads the answers that whoever
 /// looks may be waiting for.
-const WAITING: usize = 256;
+const WAITING: usize = 1_024;
+
+/// The same, in bytes of their lines.
+const WAITING_BYTES: usize = 16 * 1024 * 1024;
 
 /// The longest line that goes to a WebSocket: an answer is a fraction of it.
 const LINE_LIMIT: usize = 4 * 1024 * 1024;
@@ -55,8 +58,9 @@ pub(crate) enum Overflow {
 /// A conversation. Dropped, or with its guard, it ends, and the program with everything that it started.
 pub(crate) struct Link {
     pub(crate) speaker: Speaker,
-    /// What comes unasked; `None` at the end.
-    pub(crate) heard: mpsc::Receiver<Notification>,
+    heard: mpsc::Receiver<Notification>,
+    /// How many bytes of it wait.
+    waiting: Arc<AtomicUsize>,
     /// Says how it ended.
     ended: JoinHandle<String>,
     guard: Option<DropGuard>,
@@ -89,13 +93,40 @@ impl Means {
         let (incoming, speaker) = converse(reader, writer);
         let (sender, heard) = mpsc::channel(WAITING);
         let (stop, gap) = (CancellationToken::new(), Arc::new(AtomicBool::new(false)));
-        let ear = Ear { name: name.to_owned(), sender, overflow, gap: Arc::clone(&gap), is_full: false };
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let ear = Ear {
+            name: name.to_owned(),
+            sender,
+            waiting: Arc::clone(&waiting),
+            overflow,
+            gap: Arc::clone(&gap),
+            is_full: false,
+        };
         let serving = serve(incoming, speaker.clone(), ear, other, stop.clone());
-        Ok(Link { speaker, heard, ended: tokio::spawn(serving), guard: Some(stop.drop_guard()), gap })
+        Ok(Link {
+            speaker,
+            heard,
+            waiting,
+            ended: tokio::spawn(serving),
+            guard: Some(stop.drop_guard()),
+            gap,
+        })
     }
 }
 
 impl Link {
+    /// What comes unasked; `None` at the end. It may be given up at any time.
+    pub(crate) async fn hear(&mut self) -> Option<Notification> {
+        let heard = self.heard.recv().await?;
+        self.waiting.fetch_sub(heard.bytes, Ordering::AcqRel);
+        Some(heard)
+    }
+
+    /// Hears nothing more than what waits already.
+    pub(crate) fn close_ears(&mut self) {
+        self.heard.close();
+    }
+
     /// How it ended, once nothing more is heard.
     pub(crate) async fn ended(&mut self) -> String {
         (&mut self.ended).await.unwrap_or_else(|_| "broke down".to_owned())
@@ -137,6 +168,7 @@ pub(crate) async fn pulse(speaker: Speaker, method: &str, params: Value) {
 struct Ear {
     name: String,
     sender: mpsc::Sender<Notification>,
+    waiting: Arc<AtomicUsize>,
     overflow: Overflow,
     gap: Arc<AtomicBool>,
     is_full: bool,
@@ -148,18 +180,22 @@ impl Ear {
         if self.gap.load(Ordering::Acquire) {
             return;
         }
-        match (self.sender.try_send(notification), self.overflow) {
-            (Ok(()), _) => self.is_full = false,
-            (Err(mpsc::error::TrySendError::Full(_)), Overflow::Stop) => {
-                self.gap.store(true, Ordering::Release);
-            }
-            (Err(mpsc::error::TrySendError::Full(_)), Overflow::Lose) => {
+        let bytes = notification.bytes;
+        let has_room = self.waiting.fetch_add(bytes, Ordering::AcqRel) + bytes <= WAITING_BYTES;
+        if has_room && self.sender.try_send(notification).is_ok() {
+            self.is_full = false;
+            return;
+        }
+        self.waiting.fetch_sub(bytes, Ordering::AcqRel);
+        match self.overflow {
+            // After the run has ended nothing more is received.
+            _ if self.sender.is_closed() => {}
+            Overflow::Stop => self.gap.store(true, Ordering::Release),
+            Overflow::Lose => {
                 if !std::mem::replace(&mut self.is_full, true) {
                     tracing::warn!("{}: messages are lost: more come in than can be worked off", self.name);
                 }
             }
-            // After the run has ended nothing more is received.
-            (Err(mpsc::error::TrySendError::Closed(_)), _) => {}
         }
     }
 }

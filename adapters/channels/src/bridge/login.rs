@@ -47,7 +47,7 @@ async fn converse(link: &mut Link, screen: &mut dyn Screen) -> Result<String, St
                 Err(RpcError::Refused { message, .. }) => Err(message),
                 Err(error) => Err(format!("the bridge: {error}")),
             },
-            said = link.heard.recv() => said,
+            said = link.hear() => said,
         };
         let Some(said) = said else { return Err(format!("the bridge {}", link.ended().await)) };
         show(link, screen, said).await;
@@ -55,7 +55,7 @@ async fn converse(link: &mut Link, screen: &mut dyn Screen) -> Result<String, St
 }
 
 async fn show(link: &Link, screen: &mut dyn Screen, said: Notification) {
-    let Notification { method, params, id } = said;
+    let Notification { method, params, id, .. } = said;
     match method.as_str() {
         "login" => {
             let text = |name: &str| params.get(name).and_then(Value::as_str);

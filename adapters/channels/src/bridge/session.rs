@@ -107,22 +107,22 @@ impl Bridge {
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 () = &mut pulse => return End::Lost("the bridge does not answer".to_owned()),
-                said = link.heard.recv() => match said {
+                said = link.hear() => match said {
                     Some(said) => self.hear(said, &link.speaker, inbox).await,
                     None => return End::Lost(format!("the bridge {}", link.ended().await)),
                 },
             }
         }
         // What waits for no answer is not said again.
-        link.heard.close();
-        while let Some(said) = link.heard.recv().await {
+        link.close_ears();
+        while let Some(said) = link.hear().await {
             self.hear(said, &link.speaker, inbox).await;
         }
         End::Stopped
     }
 
     async fn hear(&self, said: Notification, speaker: &Speaker, inbox: &Inbox) {
-        let Notification { method, params, id } = said;
+        let Notification { method, params, id, .. } = said;
         match method.as_str() {
             "message" => {
                 if !self.take(&params, inbox).await {

@@ -140,7 +140,31 @@ async fn who_floods_and_waits_for_no_answer_loses_messages_and_nothing_else() {
     while running.messages.recv().await.is_some() {
         came += 1;
     }
-    assert!((200..1_000).contains(&came), "as many as are kept: {came}");
+    assert!((500..2_000).contains(&came), "as many as are kept: {came}");
+    running.ended.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn large_messages_wait_in_less_room_than_small_ones() {
+    let far = Far::program().await;
+    let mut running = run(&adapter(&far), 1);
+    let (mut peer, _) = far.greeted().await;
+    for id in 0..40 {
+        let mut message = hello(&id.to_string());
+        message["padding"] = json!("x".repeat(1 << 20));
+        peer.tell(message).await;
+    }
+    running.bridge.status.reach(|status| *status == ChannelStatus::Ready).await;
+    let sent = send(&running.bridge, "still there?");
+    let asked = peer.asked("send").await;
+    peer.answer(&asked, json!({})).await;
+    assert_eq!(sent.await.unwrap(), Ok(()));
+    running.shutdown.cancel();
+    let mut came = 0;
+    while running.messages.recv().await.is_some() {
+        came += 1;
+    }
+    assert!((10..20).contains(&came), "as many as are kept: {came}");
     running.ended.await.unwrap().unwrap();
 }
 
