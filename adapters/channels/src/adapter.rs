@@ -83,10 +83,10 @@ static CHANNELS: &[Channel] = &[
     crate::bluebubbles::CHANNEL,
     #[cfg(feature = "discord")]
     crate::discord::CHANNEL,
-    #[cfg(feature = "feishu")]
-    crate::feishu::CHANNEL,
     #[cfg(feature = "googlechat")]
     crate::googlechat::CHANNEL,
+    #[cfg(feature = "imessage")]
+    crate::imessage::CHANNEL,
     #[cfg(feature = "irc")]
     crate::irc::CHANNEL,
     #[cfg(feature = "line")]
@@ -99,10 +99,10 @@ static CHANNELS: &[Channel] = &[
     crate::msteams::CHANNEL,
     #[cfg(feature = "nextcloud-talk")]
     crate::nextcloud_talk::CHANNEL,
-    #[cfg(feature = "nostr")]
-    crate::nostr::CHANNEL,
     #[cfg(feature = "openclaw-weixin")]
     crate::openclaw_weixin::CHANNEL,
+    #[cfg(feature = "signal")]
+    crate::signal::CHANNEL,
     #[cfg(feature = "slack")]
     crate::slack::CHANNEL,
     #[cfg(feature = "telegram")]

@@ -101,10 +101,10 @@ mod webhook;
 pub mod bluebubbles;
 #[cfg(feature = "discord")]
 pub mod discord;
-#[cfg(feature = "feishu")]
-pub mod feishu;
 #[cfg(feature = "googlechat")]
 pub mod googlechat;
+#[cfg(feature = "imessage")]
+pub mod imessage;
 #[cfg(feature = "irc")]
 pub mod irc;
 #[cfg(feature = "line")]
@@ -117,10 +117,10 @@ pub mod mattermost;
 pub mod msteams;
 #[cfg(feature = "nextcloud-talk")]
 pub mod nextcloud_talk;
-#[cfg(feature = "nostr")]
-pub mod nostr;
 #[cfg(feature = "openclaw-weixin")]
 pub mod openclaw_weixin;
+#[cfg(feature = "signal")]
+pub mod signal;
 #[cfg(feature = "slack")]
 pub mod slack;
 #[cfg(feature = "telegram")]

@@ -3,13 +3,14 @@
 pub mod bluebubbles;
 pub mod bridge;
 pub mod discord;
-pub mod feishu;
 pub mod googlechat;
+pub mod imessage;
 pub mod line;
 pub mod mattermost;
 pub mod msteams;
 pub mod nextcloud_talk;
 pub mod openclaw_weixin;
+pub mod signal;
 pub mod slack;
 pub mod whatsapp;
 pub mod zalo;
@@ -26,13 +27,14 @@ pub fn everyone() -> Vec<Box<dyn Platform>> {
     let others = [
         "bluebubbles",
         "discord",
-        "feishu",
         "googlechat",
+        "imessage",
         "line",
         "mattermost",
         "msteams",
         "nextcloud-talk",
         "openclaw-weixin",
+        "signal",
         "slack-socket",
         "whatsapp",
         "zalo",
@@ -47,19 +49,18 @@ pub fn start(name: &str) -> Option<Box<dyn Platform>> {
     match name {
         "bluebubbles" => Some(Box::new(bluebubbles::BlueBubbles::start())),
         "discord" => Some(Box::new(discord::Discord::start())),
-        "feishu" => Some(Box::new(feishu::Feishu::by_socket())),
-        "feishu-webhook" => Some(Box::new(feishu::Feishu::by_hook())),
         "googlechat" => Some(Box::new(googlechat::GoogleChat::as_add_on())),
         "googlechat-project" => Some(Box::new(googlechat::GoogleChat::by_project())),
+        "imessage" => Some(Box::new(imessage::Imsg::start())),
         "line" => Some(Box::new(line::Line::start())),
         "mattermost" => Some(Box::new(mattermost::Mattermost::start())),
         "msteams" => Some(Box::new(msteams::Teams::start())),
         "nextcloud-talk" => Some(Box::new(nextcloud_talk::NextcloudTalk::start())),
         "openclaw-weixin" => Some(Box::new(openclaw_weixin::Weixin::start())),
+        "signal" => Some(Box::new(signal::Signal::start())),
         "slack" => Some(Box::new(slack::Slack::by_hook())),
         "slack-socket" => Some(Box::new(slack::Slack::by_socket())),
         "whatsapp" => Some(Box::new(whatsapp::WhatsApp::start())),
-        "whatsapp-web" => Some(Box::new(whatsapp::web())),
         "zalo" => Some(Box::new(zalo::Zalo::by_poll())),
         "zalo-webhook" => Some(Box::new(zalo::Zalo::by_hook())),
         "zalouser" => Some(Box::new(bridge::Bridge::start("zalouser", |person| {

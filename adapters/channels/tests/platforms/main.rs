@@ -3,17 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod discord;
-mod feishu;
+mod imessage;
 mod irc;
 mod kept_alive;
 mod line;
 mod matrix;
 mod mattermost;
-mod nostr;
 mod openclaw_weixin;
+mod signal;
 mod slack;
 mod telegram;
 mod web_server;
-mod whatsapp;
 mod zalo;
 mod zalouser;

@@ -3,17 +3,18 @@
 use dmgate_test_peers::stand_ins::bluebubbles::BlueBubbles;
 use dmgate_test_peers::stand_ins::bridge::Bridge;
 use dmgate_test_peers::stand_ins::discord::Discord;
-use dmgate_test_peers::stand_ins::feishu::Feishu;
 use dmgate_test_peers::stand_ins::googlechat::GoogleChat;
+use dmgate_test_peers::stand_ins::imessage::Imsg;
 use dmgate_test_peers::stand_ins::line::Line;
 use dmgate_test_peers::stand_ins::mattermost::Mattermost;
 use dmgate_test_peers::stand_ins::msteams::Teams;
 use dmgate_test_peers::stand_ins::nextcloud_talk::NextcloudTalk;
 use dmgate_test_peers::stand_ins::openclaw_weixin::Weixin;
+use dmgate_test_peers::stand_ins::signal::Signal;
 use dmgate_test_peers::stand_ins::slack::Slack;
 use dmgate_test_peers::stand_ins::whatsapp::WhatsApp;
 use dmgate_test_peers::stand_ins::zalo::Zalo;
-use dmgate_test_peers::{NostrRelay, Platform, Synapse, TelegramEmulator, free_port, stand_ins};
+use dmgate_test_peers::{Platform, Synapse, TelegramEmulator, free_port, stand_ins};
 
 use crate::program::{Program, code_in};
 
@@ -98,16 +99,6 @@ fn discord() {
 }
 
 #[test]
-fn feishu() {
-    story(Feishu::by_socket());
-}
-
-#[test]
-fn feishu_by_web_hook() {
-    story(Feishu::by_hook());
-}
-
-#[test]
 fn googlechat_as_an_add_on() {
     story(GoogleChat::as_add_on());
 }
@@ -115,6 +106,11 @@ fn googlechat_as_an_add_on() {
 #[test]
 fn googlechat_by_its_project() {
     story(GoogleChat::by_project());
+}
+
+#[test]
+fn imessage() {
+    story(Imsg::start());
 }
 
 #[test]
@@ -143,13 +139,13 @@ fn nextcloud_talk() {
 }
 
 #[test]
-fn nostr() {
-    story(NostrRelay::start());
+fn openclaw_weixin() {
+    story(Weixin::start());
 }
 
 #[test]
-fn openclaw_weixin() {
-    story(Weixin::start());
+fn signal() {
+    story(Signal::start());
 }
 
 #[test]
@@ -170,11 +166,6 @@ fn telegram() {
 #[test]
 fn whatsapp() {
     story(WhatsApp::start());
-}
-
-#[test]
-fn whatsapp_by_web() {
-    story(stand_ins::whatsapp::web());
 }
 
 #[test]
