@@ -105,6 +105,8 @@ static CHANNELS: &[Channel] = &[
     crate::signal::CHANNEL,
     #[cfg(feature = "slack")]
     crate::slack::CHANNEL,
+    #[cfg(feature = "synology-chat")]
+    crate::synology_chat::CHANNEL,
     #[cfg(feature = "telegram")]
     crate::telegram::CHANNEL,
     #[cfg(feature = "whatsapp")]

@@ -123,6 +123,8 @@ pub mod openclaw_weixin;
 pub mod signal;
 #[cfg(feature = "slack")]
 pub mod slack;
+#[cfg(feature = "synology-chat")]
+pub mod synology_chat;
 #[cfg(feature = "telegram")]
 pub mod telegram;
 #[cfg(feature = "webchat")]

@@ -129,6 +129,11 @@ impl Form {
         found.next().filter(|_| found.next().is_none()).map(|(_, value)| value.as_str())
     }
 
+    /// Whether one of the values under a name is so.
+    pub(crate) fn has(&self, name: &str, is: impl Fn(&str) -> bool) -> bool {
+        self.0.iter().any(|(key, value)| key == name && is(value))
+    }
+
     /// Whether exactly one value stands under one of `names`, and it is the secret.
     pub(crate) fn is(&self, names: &[&str], secret: &Secret) -> bool {
         let mut found = self.0.iter().filter(|(key, _)| names.contains(&key.as_str()));
@@ -221,6 +226,7 @@ mod tests {
         let form = Form::parse(b"token=s3cret&text=a+b%26c&user_id=4&user_id=5");
         assert_eq!(form.get("text"), Some("a b&c"));
         assert_eq!(form.get("user_id"), None, "which of the two?");
+        assert!(form.has("user_id", |id| id == "5") && !form.has("text", str::is_empty));
         assert!(form.is(&["token"], &Secret::new("s3cret")) && !form.is(&["text"], &Secret::new("s3cret")));
     }
 

@@ -12,6 +12,7 @@ pub mod nextcloud_talk;
 pub mod openclaw_weixin;
 pub mod signal;
 pub mod slack;
+pub mod synology_chat;
 pub mod whatsapp;
 pub mod zalo;
 
@@ -36,6 +37,7 @@ pub fn everyone() -> Vec<Box<dyn Platform>> {
         "openclaw-weixin",
         "signal",
         "slack-socket",
+        "synology-chat",
         "whatsapp",
         "zalo",
         "zalouser",
@@ -60,6 +62,7 @@ pub fn start(name: &str) -> Option<Box<dyn Platform>> {
         "signal" => Some(Box::new(signal::Signal::start())),
         "slack" => Some(Box::new(slack::Slack::by_hook())),
         "slack-socket" => Some(Box::new(slack::Slack::by_socket())),
+        "synology-chat" => Some(Box::new(synology_chat::SynologyChat::start())),
         "whatsapp" => Some(Box::new(whatsapp::WhatsApp::start())),
         "zalo" => Some(Box::new(zalo::Zalo::by_poll())),
         "zalo-webhook" => Some(Box::new(zalo::Zalo::by_hook())),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod discord;
+mod encrypted;
 mod imessage;
 mod irc;
 mod kept_alive;
@@ -12,6 +13,7 @@ mod mattermost;
 mod openclaw_weixin;
 mod signal;
 mod slack;
+mod synology_chat;
 mod telegram;
 mod web_server;
 mod zalo;

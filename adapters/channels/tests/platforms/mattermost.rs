@@ -8,17 +8,13 @@ use dmgate::{
 };
 use dmgate_channels::kept::{Keeper, MemoryKeeper};
 use dmgate_channels::{Channel, Options, Setup};
+use dmgate_test_peers::Platform;
 use dmgate_test_peers::stand_ins::mattermost::Mattermost;
-use dmgate_test_peers::{Platform, certificates};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_util::sync::CancellationToken;
+
+use crate::encrypted;
 
 struct Running {
     adapter: Arc<dyn ChannelAdapter>,
@@ -89,36 +85,16 @@ async fn neither_a_restart_nor_a_broken_connection_loses_or_repeats_a_post() {
 }
 
 /// The same server over TLS, with a certificate of an authority of its own.
-async fn encrypted(server: &Mattermost, folder: &std::path::Path) -> String {
-    certificates::make(folder);
-    let chain = vec![CertificateDer::from_pem_file(folder.join("cert.pem")).unwrap()];
-    let key = PrivateKeyDer::from_pem_file(folder.join("key.pem")).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap();
-    let config = config.with_no_client_auth().with_single_cert(chain, key).unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("https://localhost:{}/chat", listener.local_addr().unwrap().port());
+async fn at_home(server: &Mattermost, folder: &std::path::Path) -> String {
     let behind = server.base().trim_start_matches("http://").trim_end_matches("/chat").to_owned();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let (acceptor, behind) = (acceptor.clone(), behind.clone());
-            tokio::spawn(async move {
-                // Who does not trust the certificate hangs up.
-                let Ok(mut stream) = acceptor.accept(stream).await else { return };
-                let mut behind = TcpStream::connect(behind).await.unwrap();
-                let _ = tokio::io::copy_bidirectional(&mut stream, &mut behind).await;
-            });
-        }
-    });
-    base
+    let port = encrypted::before(behind, folder).await;
+    format!("https://localhost:{port}/chat")
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_with_an_authority_of_its_own_is_trusted_if_the_owner_says_so() {
     let (mut server, folder) = (Mattermost::start(), tempfile::tempdir().unwrap());
-    let base = encrypted(&server, folder.path()).await;
+    let base = at_home(&server, folder.path()).await;
     let settings = server.settings_at(&base);
     let doubting = run(&settings, &Arc::default());
     while !matches!(doubting.adapter.status(), ChannelStatus::Connecting(Some(_))) {

@@ -12,6 +12,7 @@ use dmgate_test_peers::stand_ins::nextcloud_talk::NextcloudTalk;
 use dmgate_test_peers::stand_ins::openclaw_weixin::Weixin;
 use dmgate_test_peers::stand_ins::signal::Signal;
 use dmgate_test_peers::stand_ins::slack::Slack;
+use dmgate_test_peers::stand_ins::synology_chat::SynologyChat;
 use dmgate_test_peers::stand_ins::whatsapp::WhatsApp;
 use dmgate_test_peers::stand_ins::zalo::Zalo;
 use dmgate_test_peers::{Platform, Synapse, TelegramEmulator, free_port, stand_ins};
@@ -156,6 +157,11 @@ fn slack() {
 #[test]
 fn slack_by_web_hook() {
     story(Slack::by_hook());
+}
+
+#[test]
+fn synology_chat() {
+    story(SynologyChat::start());
 }
 
 #[test]
