@@ -27,7 +27,9 @@ enum Form {
     Number,
     /// Lower-case.
     Lower,
-    /// 64 hex digits, lower-case; people may type `npub1…` (NIP-19).
+    /// `@name:server`, in the case in which it is given.
+    Matrix,
+    /// 64 hex digits, lower-case; people may type `npub1…` or `nprofile1…` (NIP-19).
     NostrKey,
     /// 64 hex digits, lower-case.
     Hash,
@@ -39,7 +41,7 @@ enum Form {
     Irc,
     /// `uuid:<aci>` or a telephone number `+…`.
     Signal,
-    /// A telephone number `+…`, or a business-scoped id.
+    /// A telephone number `+…`, a business-scoped id, or `<number>@lid`.
     WhatsApp,
     /// `U…` or `W…`, with the team before it if it is another's: `T…:U…`.
     Slack,
@@ -64,7 +66,7 @@ static KNOWN: &[Known] = &[
     known("imessage", "imessageSenderId", "iMessage sender id", &["imessage:", "sms:", "auto:"], Form::Handle),
     known("irc", "ircUser", "IRC id", &["irc:", "user:"], Form::Irc),
     known("line", "lineUserId", "lineUserId", &["line:", "user:"], Form::Exact),
-    known("matrix", "matrixUserId", "Matrix user id", &["matrix:"], Form::Exact),
+    known("matrix", "matrixUserId", "Matrix user id", &["matrix:"], Form::Matrix),
     known("mattermost", "mattermostUserId", "Mattermost user id", &["mattermost:", "user:", "@"], Form::Lower),
     known("msteams", "msteamsUserId", "Microsoft Teams user id", &["msteams:", "user:"], Form::Exact),
     known("nextcloud-talk", "nextcloudUserId", "Nextcloud user id", &["nextcloud-talk:", "nc-talk:", "nc:"], Form::Lower),
@@ -100,13 +102,14 @@ impl Known {
             Form::Exact => "an id of the platform is expected",
             Form::Number => "a number is expected, not a name",
             Form::Lower => "a user id is expected",
-            Form::NostrKey => "a public key of 64 hex digits or an npub is expected",
+            Form::Matrix => "a whole user id is expected, as `@name:example.org`",
+            Form::NostrKey => "a public key of 64 hex digits, an npub or an nprofile is expected",
             Form::Hash => "the 64 hex digits of a visitor's id are expected",
             Form::Handle => "a telephone number with `+` or an e-mail address is expected",
             Form::GoogleUser => "`users/` and a number is expected",
             Form::Irc => "`account:` and a services account is expected, or a whole `nick!user@host`",
             Form::Signal => "`uuid:` and an account id is expected, or a telephone number with `+`",
-            Form::WhatsApp => "a telephone number with `+` or a business-scoped id is expected",
+            Form::WhatsApp => "a telephone number with `+`, a business-scoped id or `…@lid` is expected",
             Form::Slack => "a member id is expected, as `U0123ABCD`",
         }
     }
@@ -117,6 +120,7 @@ impl Known {
             Form::Exact => Some(id.into()),
             Form::Number => is_number(id).then(|| id.into()),
             Form::Lower => Some(lower_ascii(id)),
+            Form::Matrix => is_matrix(id).then(|| id.into()),
             Form::NostrKey | Form::Hash => is_hex(id, 64).then(|| lower_ascii(id)),
             Form::Handle => phone(id).map(Cow::Owned).or_else(|| is_mail(id).then(|| lower_ascii(id))),
             Form::GoogleUser => {
@@ -132,7 +136,9 @@ impl Known {
                 let aci = id.strip_prefix("uuid:").unwrap_or(id);
                 is_uuid(aci).then(|| format!("uuid:{}", aci.to_ascii_lowercase()).into())
             }),
-            Form::WhatsApp => phone(id).map(Cow::Owned).or_else(|| is_business_id(id).then(|| id.into())),
+            Form::WhatsApp => phone(id).map(Cow::Owned).or_else(|| {
+                (is_business_id(id) || id.strip_suffix("@lid").is_some_and(is_number)).then(|| id.into())
+            }),
             Form::Slack => {
                 let (team, user) = id.rsplit_once(':').map_or((None, id), |(team, user)| (Some(team), user));
                 let plain = |text: &str, heads: &[char]| {
@@ -148,7 +154,7 @@ impl Known {
         }
     }
 
-    /// What people type without the established prefixes; an npub as its key.
+    /// What people type without the established prefixes; an npub or nprofile as its key.
     pub(crate) fn strip<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut rest = text;
         // Each prefix at most once and each only before the next, as `line:user:U…`; a fixed order would refuse
@@ -162,7 +168,7 @@ impl Known {
             rest = rest.get(prefix.len()..).unwrap_or_default().trim_start();
         }
         match self.form {
-            Form::NostrKey => npub(rest).map_or(rest.into(), Cow::Owned),
+            Form::NostrKey => nostr_key(rest).map_or(rest.into(), Cow::Owned),
             Form::Handle if !rest.contains('@') => rest.split_whitespace().collect::<String>().into(),
             _ => rest.into(),
         }
@@ -186,6 +192,13 @@ fn is_mail(id: &str) -> bool {
     id.split_once('@').is_some_and(|(local, host)| {
         !local.is_empty() && !host.is_empty() && !host.contains('@') && !id.contains(char::is_whitespace)
     })
+}
+
+/// `@name:server`, of at most 255 bytes.
+fn is_matrix(id: &str) -> bool {
+    let parts = id.strip_prefix('@').and_then(|id| id.split_once(':'));
+    let is_whole = parts.is_some_and(|(name, server)| !name.is_empty() && !server.is_empty());
+    is_whole && id.len() <= 255 && !id.contains(char::is_whitespace)
 }
 
 /// `nick!user@host`, each part non-empty and without blanks.
@@ -229,18 +242,38 @@ fn lower_ascii(id: &str) -> Cow<'_, str> {
     if id.bytes().any(|byte| byte.is_ascii_uppercase()) { id.to_ascii_lowercase().into() } else { id.into() }
 }
 
-/// The hex key behind an `npub1…` (NIP-19: bech32, BIP-173), if its checksum is right.
-fn npub(text: &str) -> Option<String> {
-    const ALPHABET: &[u8] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+/// The hex key behind an `npub1…` or `nprofile1…` (NIP-19: bech32, BIP-173), if its checksum is right.
+fn nostr_key(text: &str) -> Option<String> {
     let text = text.to_ascii_lowercase();
-    let data = text.strip_prefix("npub1")?;
+    let (human, data) = text.rsplit_once('1').filter(|(human, _)| matches!(*human, "npub" | "nprofile"))?;
+    let bytes = bech32(human, data)?;
+    let key = match human {
+        "npub" => bytes,
+        // Fields of one byte that says what it is, one that says how long, and so many more; the key is number 0.
+        _ => {
+            let mut rest = bytes.as_slice();
+            loop {
+                let (kind, length) = (*rest.first()?, usize::from(*rest.get(1)?));
+                let value = rest.get(2..2 + length)?;
+                if kind == 0 {
+                    break value.to_vec();
+                }
+                rest = rest.get(2 + length..)?;
+            }
+        }
+    };
+    (key.len() == 32).then(|| hex::encode(key))
+}
+
+/// The bytes in the data of a bech32 text, if its checksum is right.
+fn bech32(human: &str, data: &str) -> Option<Vec<u8>> {
+    const ALPHABET: &[u8] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
     let values: Option<Vec<u8>> = data
         .bytes()
         .map(|byte| ALPHABET.iter().position(|letter| *letter == byte).and_then(|at| u8::try_from(at).ok()))
         .collect();
-    let values = values.filter(|values| values.len() == 58)?;
-    let human = b"npub";
-    let expanded = human.iter().map(|b| b >> 5).chain([0]).chain(human.iter().map(|b| b & 31));
+    let values = values?;
+    let expanded = human.bytes().map(|b| b >> 5).chain([0]).chain(human.bytes().map(|b| b & 31));
     let checksum = expanded.chain(values.iter().copied()).fold(1_u32, |sum, value| {
         let top = sum >> 25;
         let step = ((sum & 0x01ff_ffff) << 5) ^ u32::from(value);
@@ -252,16 +285,16 @@ fn npub(text: &str) -> Option<String> {
     if checksum != 1 {
         return None;
     }
-    let (mut key, mut bits, mut held) = (Vec::with_capacity(32), 0_u32, 0_u32);
-    for value in values.iter().take(52) {
+    let (mut bytes, mut bits, mut held) = (Vec::new(), 0_u32, 0_u32);
+    for value in values.iter().take(values.len().checked_sub(6)?) {
         held = (held << 5 | u32::from(*value)) & 0xfff;
         bits += 5;
         if bits >= 8 {
             bits -= 8;
-            key.push(u8::try_from(held >> bits & 0xff).ok()?);
+            bytes.push(u8::try_from(held >> bits & 0xff).ok()?);
         }
     }
-    Some(hex::encode(key))
+    Some(bytes)
 }
 
 #[cfg(test)]
@@ -292,12 +325,20 @@ mod tests {
             ("bluebubbles", "iMessage:Ann@Example.org", "ann@example.org"),
             ("imessage", "+49 170 123456", "+49170123456"),
             ("signal", "signal:+49170123456", "+49170123456"),
+            ("whatsapp", "whatsapp:+1 (650) 555-1234", "+16505551234"),
+            ("whatsapp", "US.13491208655302741918", "US.13491208655302741918"),
+            ("whatsapp", "whatsapp:123456789012345@lid", "123456789012345@lid"),
             ("irc", "irc:account:Alice", "account:alice"),
             ("irc", "Alice!~A@Host", "alice!~a@host"),
             ("matrix", "matrix:@Ann:Server", "@Ann:Server"),
             ("mattermost", "@ABC", "abc"),
             ("nostr", "npub180cvv07tjdrrgpa0j7j7tmnyl2yr6yr7l8j4s3evf6u64th6gkwsyjh6w6", key),
             ("nostr", &key.to_uppercase(), key),
+            (
+                "nostr",
+                "nostr:nprofile1qqsrhuxx8l9ex335q7he0f09aej04zpazpl0ne2cgukyawd24mayt8gpp4mhxue69uhhytnc9e3k7mgpz4mhxue69uhkg6nzv9ejuumpv34kytnrdaksjlyr9p",
+                key,
+            ),
         ] {
             assert_eq!(entry(channel, typed).as_deref(), Some(written), "{channel} {typed}");
             assert_eq!(entry(channel, written).as_deref(), Some(written), "again: {channel} {written}");
@@ -318,7 +359,20 @@ mod tests {
             ("irc", "!@"),
             ("slack", "alice"),
             ("signal", "alice"),
+            ("whatsapp", "alice@lid"),
+            ("whatsapp", "123:4@lid"),
+            ("whatsapp", "16505551234@s.whatsapp.net"),
             ("nostr", "npub180cvv07tjdrrgpa0j7j7tmnyl2yr6yr7l8j4s3evf6u64th6gkwsyjh6w7"),
+            ("nostr", "nsec180cvv07tjdrrgpa0j7j7tmnyl2yr6yr7l8j4s3evf6u64th6gkwsyjh6w6"),
+            ("nostr", "npub1"),
+            (
+                "nostr",
+                "nprofile1qqsrhuxx8l9ex335q7he0f09aej04zpazpl0ne2cgukyawd24mayt8gpp4mhxue69uhhytnc9e3k7mgpz4mhxue69uhkg6nzv9ejuumpv34kytnrdaksjlyr9q",
+            ),
+            ("matrix", "ann"),
+            ("matrix", "@ann"),
+            ("matrix", "@:server"),
+            ("matrix", "Ann Lee"),
             ("webchat", "abc"),
         ] {
             assert_eq!(entry(channel, typed), None, "{channel} {typed}");

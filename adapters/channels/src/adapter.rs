@@ -83,6 +83,8 @@ static CHANNELS: &[Channel] = &[
     crate::bluebubbles::CHANNEL,
     #[cfg(feature = "discord")]
     crate::discord::CHANNEL,
+    #[cfg(feature = "feishu")]
+    crate::feishu::CHANNEL,
     #[cfg(feature = "googlechat")]
     crate::googlechat::CHANNEL,
     #[cfg(feature = "imessage")]
@@ -99,6 +101,8 @@ static CHANNELS: &[Channel] = &[
     crate::msteams::CHANNEL,
     #[cfg(feature = "nextcloud-talk")]
     crate::nextcloud_talk::CHANNEL,
+    #[cfg(feature = "nostr")]
+    crate::nostr::CHANNEL,
     #[cfg(feature = "openclaw-weixin")]
     crate::openclaw_weixin::CHANNEL,
     #[cfg(feature = "signal")]

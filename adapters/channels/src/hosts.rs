@@ -3,6 +3,8 @@
 //! Addresses of files, of services (`serviceUrl`), of redirects are text that came from outside. Whoever could choose
 //! them would have us fetch what only we can reach, or hand over a token.
 
+use std::net::IpAddr;
+
 use reqwest::Url;
 
 /// Hosts that may be called.
@@ -51,6 +53,34 @@ pub(crate) fn is_same_host(one: &Url, other: &Url) -> bool {
         && one.port_or_known_default() == other.port_or_known_default()
 }
 
+/// Whether an address is one of the open internet: none of a machine itself, of a private network or of special use.
+pub(crate) fn is_public(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let [a, b, c, _] = address.octets();
+            let is_special = matches!(
+                (a, b, c),
+                (0 | 10 | 127 | 224.., ..)
+                    | (100, 64..=127, _)
+                    | (169, 254, _)
+                    | (172, 16..=31, _)
+                    | (192, 0, 0 | 2)
+                    | (192, 88, 99)
+                    | (192, 168, _)
+                    | (198, 18 | 19, _)
+                    | (198, 51, 100)
+                    | (203, 0, 113)
+            );
+            !is_special
+        }
+        IpAddr::V6(address) => {
+            let [a, b, ..] = address.segments();
+            // Of what is given out, 2001::/23 and 2002::/16 hold tunnels to addresses of another kind.
+            matches!(a, 0x2000..=0x3ffe) && !matches!((a, b), (0x2001, 0..=0x1ff | 0xdb8) | (0x2002, _))
+        }
+    }
+}
+
 fn is_below(host: &str, known: &str) -> bool {
     match known.strip_prefix('*') {
         Some(domain) => host.len() > domain.len() && host.ends_with(domain),
@@ -61,6 +91,41 @@ fn is_below(host: &str, known: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_addresses_of_the_open_internet_are_public() {
+        for good in
+            ["1.1.1.1", "172.32.0.1", "100.128.0.1", "192.0.1.1", "223.255.255.255", "2606:4700::1111"]
+        {
+            assert!(is_public(good.parse().unwrap()), "{good}");
+        }
+        for bad in [
+            "0.0.0.0",
+            "10.1.2.3",
+            "127.0.0.1",
+            "100.64.0.1",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "fe80::1",
+            "fd00::1",
+            "ff02::1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::a00:1",
+            "2001:db8::1",
+            "2001::1",
+            "2002:a00:1::1",
+        ] {
+            assert!(!is_public(bad.parse().unwrap()), "{bad}");
+        }
+    }
 
     #[test]
     fn only_the_platforms_hosts_and_the_configured_one_are_called() {

@@ -101,6 +101,8 @@ mod webhook;
 pub mod bluebubbles;
 #[cfg(feature = "discord")]
 pub mod discord;
+#[cfg(feature = "feishu")]
+pub mod feishu;
 #[cfg(feature = "googlechat")]
 pub mod googlechat;
 #[cfg(feature = "imessage")]
@@ -117,6 +119,8 @@ pub mod mattermost;
 pub mod msteams;
 #[cfg(feature = "nextcloud-talk")]
 pub mod nextcloud_talk;
+#[cfg(feature = "nostr")]
+pub mod nostr;
 #[cfg(feature = "openclaw-weixin")]
 pub mod openclaw_weixin;
 #[cfg(feature = "signal")]

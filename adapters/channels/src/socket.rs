@@ -86,6 +86,18 @@ impl SocketAddress {
         let address = Address { port: uri.port_u16().unwrap_or(port), host, tls };
         Ok(Self { uri, address })
     }
+
+    /// The host and the port, to look at them before anything is sent there.
+    pub(crate) fn place(&self) -> (&str, u16) {
+        (&self.address.host, self.address.port)
+    }
+
+    /// The same at one address of its host, whatever the name leads to later; the server has to prove the name all the
+    /// same.
+    pub(crate) fn at(mut self, address: std::net::IpAddr) -> Self {
+        self.address.host = address.to_string();
+        self
+    }
 }
 
 impl Socket {

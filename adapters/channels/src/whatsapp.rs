@@ -1,6 +1,6 @@
-//! WhatsApp, by Meta's Cloud API.
+//! WhatsApp: a number of a business, by Meta's Cloud API; or an account of a person's, by a [bridge] to WhatsApp Web.
 //!
-//! Meta calls our web hook. What is proven: the caller knows the app's secret, with which it signs the raw body (HMAC-SHA256);
+//! **Cloud.** Meta calls our web hook. What is proven: the caller knows the app's secret, with which it signs the raw body (HMAC-SHA256);
 //! that is looked at before anything is parsed. Before it calls, Meta asks once with `GET` whether we know the verify
 //! token. A signature has no stamp, so a copy is known by the ids of the messages in it. Meta repeats for days what was not
 //! answered with 200.
@@ -12,6 +12,11 @@
 //!
 //! Messages are one-to-one unless they name a group. Free texts may be sent for a day after somebody's last message;
 //! a later one is refused with 131047, at once or in a status, and given up.
+//!
+//! **Web.** `bridges/whatsapp.mjs` beside this crate plays the part of WhatsApp Web; what is proven is its word, which it has from
+//! WhatsApp over the account's own encrypted connection. People come under their number, under a LID (an id that hides
+//! the number), or under both in one message: the number is the id where it is known, and the other one an alias, so that it
+//! does not matter under which of them somebody is on a list.
 
 mod config;
 mod graph;
@@ -26,7 +31,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-pub use config::{Config, OPTIONS};
+pub use config::{Cloud, Config, OPTIONS};
 use dmgate::{
     Attachment, AttachmentFile, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError, Inbox,
     OutboundText, Permit, ReplyRoute, SendError, SenderId, Webhook, World,
@@ -36,22 +41,50 @@ use tokio_util::sync::CancellationToken;
 
 use crate::adapter::{Channel, Feature, Setup, Transport};
 use crate::api::Trouble;
+use crate::bridge::{self, Bridge};
 use crate::dedupe::Dedupe;
 use crate::life::{End, RETRY, stay_connected};
+use crate::login::{LoggedIn, Login, LoginError};
 use crate::options::ConfigError;
 use crate::status::StatusCell;
 
 /// WhatsApp, as it is found by name.
 pub(crate) const CHANNEL: Channel = Channel {
     name: "whatsapp",
-    transports: &[Transport::Webhook],
-    features: &[Feature::Attachments, Feature::Typing],
+    transports: &[Transport::Webhook, Transport::Child, Transport::Socket],
+    features: &[Feature::Attachments, Feature::Typing, Feature::Login],
     options: OPTIONS,
-    login: None,
-    open: |setup, options| Ok(Arc::new(WhatsApp::open(setup, Config::from_options(options)?)?)),
+    login: Some(|login| Box::pin(log_in(login))),
+    open: |setup, options| open(setup, Config::from_options(options)?),
 };
 
-/// One WhatsApp number of a business.
+/// The longest text that is sent at once, in characters: the Cloud API takes no longer one.
+const TEXT_LIMIT: usize = 4_096;
+
+/// An adapter that is ready to run. Nothing is sent or received yet.
+///
+/// # Errors
+/// [`ConfigError`] says which option won't do, and what would.
+pub fn open(setup: Setup, config: Config) -> Result<Arc<dyn ChannelAdapter>, ConfigError> {
+    Ok(match config {
+        Config::Cloud(cloud) => Arc::new(WhatsApp::open(setup, cloud)?),
+        Config::Web(bridge) => Arc::new(Bridge::open(setup, bridge, TEXT_LIMIT)?),
+    })
+}
+
+/// Has the bridge log in, with the owner's telephone.
+async fn log_in(login: Login<'_>) -> Result<LoggedIn, LoginError> {
+    match Config::from_options(login.options)? {
+        Config::Web(bridge) => bridge::login::log_in(bridge, login).await,
+        Config::Cloud(_) => {
+            let reason =
+                "Meta's Cloud API has no login, but a token in the configuration; `mode = \"web\"` has one";
+            Err(LoginError::Failed(reason.to_owned()))
+        }
+    }
+}
+
+/// One WhatsApp number of a business, at Meta's Cloud API.
 pub struct WhatsApp {
     meta: ChannelMeta,
     graph: Graph,
@@ -67,7 +100,7 @@ impl WhatsApp {
     ///
     /// # Errors
     /// [`ConfigError`] says which option won't do, and what would.
-    pub fn open(setup: Setup, config: Config) -> Result<Self, ConfigError> {
+    pub fn open(setup: Setup, config: Cloud) -> Result<Self, ConfigError> {
         if !update::is_number(&config.phone_number_id) {
             return Err(ConfigError::Invalid {
                 name: "phone_number_id",
@@ -81,7 +114,7 @@ impl WhatsApp {
             meta: ChannelMeta {
                 account: setup.account.clone(),
                 id_line: id_line.to_owned(),
-                text_limit: 4_096,
+                text_limit: TEXT_LIMIT,
                 idempotent_sends: false,
             },
             graph: Graph::new(&config).map_err(invalid)?,

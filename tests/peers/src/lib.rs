@@ -28,6 +28,8 @@ pub mod irc_client;
 pub mod irc_network;
 pub mod line_program;
 pub mod ngircd;
+pub mod node_bridge;
+pub mod nostr;
 pub mod openclaw;
 pub mod platform;
 mod process;
@@ -37,7 +39,6 @@ pub mod stand_in;
 pub mod stand_ins;
 pub mod synapse;
 pub mod telegram;
-pub mod zalo_bridge;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -51,6 +52,8 @@ pub use crate::irc_client::IrcClient;
 pub use crate::irc_network::IrcNetwork;
 pub use crate::line_program::LineProgram;
 pub use crate::ngircd::Ngircd;
+pub use crate::node_bridge::NodeBridge;
+pub use crate::nostr::NostrRelay;
 pub use crate::openclaw::OpenClaw;
 pub use crate::platform::{Letters, Platform};
 pub use crate::process::Process;
@@ -59,7 +62,6 @@ pub use crate::signing_key::SigningKey;
 pub use crate::stand_in::{Answer, Call, Frame, Site, Socket, StandIn};
 pub use crate::synapse::Synapse;
 pub use crate::telegram::TelegramEmulator;
-pub use crate::zalo_bridge::ZaloBridge;
 
 /// A loopback port that nobody listens on.
 pub fn free_port() -> u16 {

@@ -3,6 +3,7 @@
 pub mod bluebubbles;
 pub mod bridge;
 pub mod discord;
+pub mod feishu;
 pub mod googlechat;
 pub mod imessage;
 pub mod line;
@@ -28,6 +29,7 @@ pub fn everyone() -> Vec<Box<dyn Platform>> {
     let others = [
         "bluebubbles",
         "discord",
+        "feishu",
         "googlechat",
         "imessage",
         "line",
@@ -51,6 +53,8 @@ pub fn start(name: &str) -> Option<Box<dyn Platform>> {
     match name {
         "bluebubbles" => Some(Box::new(bluebubbles::BlueBubbles::start())),
         "discord" => Some(Box::new(discord::Discord::start())),
+        "feishu" => Some(Box::new(feishu::Feishu::by_socket())),
+        "feishu-webhook" => Some(Box::new(feishu::Feishu::by_hook())),
         "googlechat" => Some(Box::new(googlechat::GoogleChat::as_add_on())),
         "googlechat-project" => Some(Box::new(googlechat::GoogleChat::by_project())),
         "imessage" => Some(Box::new(imessage::Imsg::start())),
@@ -64,6 +68,7 @@ pub fn start(name: &str) -> Option<Box<dyn Platform>> {
         "slack-socket" => Some(Box::new(slack::Slack::by_socket())),
         "synology-chat" => Some(Box::new(synology_chat::SynologyChat::start())),
         "whatsapp" => Some(Box::new(whatsapp::WhatsApp::start())),
+        "whatsapp-web" => Some(Box::new(whatsapp::web())),
         "zalo" => Some(Box::new(zalo::Zalo::by_poll())),
         "zalo-webhook" => Some(Box::new(zalo::Zalo::by_hook())),
         "zalouser" => Some(Box::new(bridge::Bridge::start("zalouser", |person| {

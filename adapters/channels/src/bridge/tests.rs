@@ -127,11 +127,18 @@ pub(crate) struct Bridged {
     pub(crate) far: Far,
     pub(crate) peer: Option<Peer>,
     pub(crate) marks: u64,
+    /// Somebody's id on the platform.
+    who: &'static str,
 }
 
 impl Bridged {
     pub(crate) fn new(far: Far) -> Self {
-        Self { far, peer: None, marks: 0 }
+        Self::of(far, "7001")
+    }
+
+    /// One to a platform where somebody has this id.
+    pub(crate) fn of(far: Far, who: &'static str) -> Self {
+        Self { far, peer: None, marks: 0, who }
     }
 
     async fn peer(&mut self) -> &mut Peer {
@@ -156,6 +163,7 @@ impl Feed for Bridged {
         self.marks += 1;
         let mut mark = hello(&format!("mark-{}", self.marks));
         mark["text"] = json!(text);
+        mark["from"]["id"] = json!(self.who);
         self.peer().await.tell(mark).await;
     }
 
@@ -190,12 +198,20 @@ fn account() -> AccountKey {
 
 /// An adapter in a hurry.
 pub(crate) fn adapter(far: &Far) -> Arc<Bridge> {
-    kept(far, Arc::new(MemoryKeeper::default()))
+    adapter_of("zalouser", far)
+}
+
+/// One for another channel.
+pub(crate) fn adapter_of(channel: &str, far: &Far) -> Arc<Bridge> {
+    in_a_hurry(Setup::new(AccountKey::parse(channel, "default").unwrap()), far)
 }
 
 /// One that remembers what was kept.
 fn kept(far: &Far, keeper: Arc<dyn Keeper>) -> Arc<Bridge> {
-    let setup = Setup { keeper, ..Setup::new(account()) };
+    in_a_hurry(Setup { keeper, ..Setup::new(account()) }, far)
+}
+
+fn in_a_hurry(setup: Setup, far: &Far) -> Arc<Bridge> {
     let mut bridge = Bridge::open(setup, far.config(), 2_000).ok().unwrap();
     bridge.retry = (Duration::from_millis(1), Duration::from_millis(1));
     Arc::new(bridge)

@@ -8,7 +8,7 @@ use reqwest::RequestBuilder;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Config, update};
+use super::{Cloud, update};
 use crate::Secret;
 use crate::api::{Api, ApiError};
 use crate::client::with_json;
@@ -26,7 +26,7 @@ pub(super) struct Graph {
     api: Api,
     token: Secret,
     phone_number_id: String,
-    hosts: Hosts,
+    pub(super) hosts: Hosts,
 }
 
 /// What a refusal looks like.
@@ -52,7 +52,7 @@ struct Place {
 }
 
 impl Graph {
-    pub(super) fn new(config: &Config) -> Result<Self, String> {
+    pub(super) fn new(config: &Cloud) -> Result<Self, String> {
         let secrets =
             vec![config.access_token.clone(), config.app_secret.clone(), config.verify_token.clone()];
         let api = Api::new("WhatsApp", &config.api_base, config.proxy.as_ref(), secrets, PATIENCE)?;

@@ -5,7 +5,7 @@ use dmgate::Webhook;
 use http::request::Parts;
 use http::{Method, StatusCode};
 
-use super::{Config, WhatsApp, update};
+use super::{Cloud, WhatsApp, update};
 use crate::Secret;
 use crate::signature::Signature;
 use crate::webhook::{Form, header, text_answer, whole};
@@ -23,8 +23,8 @@ pub(super) struct Hook {
 }
 
 impl Hook {
-    pub(super) fn new(config: Config) -> Self {
-        let Config { app_secret, verify_token, phone_number_id, .. } = config;
+    pub(super) fn new(config: Cloud) -> Self {
+        let Cloud { app_secret, verify_token, phone_number_id, .. } = config;
         Self { app_secret, verify_token, phone_number_id }
     }
 

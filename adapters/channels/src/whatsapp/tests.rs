@@ -5,6 +5,7 @@ mod hook;
 mod life;
 mod parse;
 mod send;
+mod web;
 
 use dmgate::{AccountKey, InboundMessage, TextKind};
 use serde_json::{Value, json};
@@ -26,7 +27,7 @@ fn account() -> AccountKey {
 /// A number on `server`, in a hurry.
 fn whatsapp(server: &FakeServer) -> Arc<WhatsApp> {
     let secret = Secret::new;
-    let mut config = Config::new(NUMBER.to_owned(), secret(TOKEN), secret(APP_SECRET), secret(VERIFY));
+    let mut config = Cloud::new(NUMBER.to_owned(), secret(TOKEN), secret(APP_SECRET), secret(VERIFY));
     config.api_base = format!("{}/v25.0", server.base());
     let mut whatsapp = WhatsApp::open(Setup::new(account()), config).ok().unwrap();
     whatsapp.retry = (NO_WAIT, NO_WAIT);

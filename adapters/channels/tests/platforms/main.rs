@@ -4,17 +4,20 @@
 
 mod discord;
 mod encrypted;
+mod feishu;
 mod imessage;
 mod irc;
 mod kept_alive;
 mod line;
 mod matrix;
 mod mattermost;
+mod nostr;
 mod openclaw_weixin;
 mod signal;
 mod slack;
 mod synology_chat;
 mod telegram;
 mod web_server;
+mod whatsapp;
 mod zalo;
 mod zalouser;

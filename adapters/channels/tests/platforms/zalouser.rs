@@ -7,7 +7,7 @@ use std::sync::Arc;
 use dmgate::{AccountKey, ChannelAdapter, ChannelStatus, Inbox};
 use dmgate_channels::{Channel, Options, Setup};
 use dmgate_test_peers::stand_ins::bridge::Bridge;
-use dmgate_test_peers::{Platform, Process, ZaloBridge};
+use dmgate_test_peers::{NodeBridge, Platform, Process};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -31,7 +31,7 @@ async fn reach(adapter: &Arc<dyn ChannelAdapter>, wanted: impl Fn(&ChannelStatus
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_bridge_starts_with_its_library_and_says_that_it_needs_a_login() {
-    let bridge = ZaloBridge::install();
+    let bridge = NodeBridge::zalo();
     let adapter = adapter(bridge.words());
     let (inbox, _messages) = Inbox::collecting(8);
     let shutdown = CancellationToken::new();
@@ -48,7 +48,7 @@ async fn the_bridge_starts_with_its_library_and_says_that_it_needs_a_login() {
 
 #[test]
 fn the_bridge_answers_as_the_protocol_says_and_ends_with_its_input() {
-    let bridge = ZaloBridge::install();
+    let bridge = NodeBridge::zalo();
     let words = bridge.words();
     let mut process = Process::spawn("the bridge", Command::new(&words[0]).args(&words[1..]));
     let mut ask = |id: u64, method: &str, params: Value| {
@@ -68,7 +68,7 @@ fn the_bridge_answers_as_the_protocol_says_and_ends_with_its_input() {
     assert_eq!(ask(4, "fetch", elsewhere)["error"]["code"], -32_602);
     assert_eq!(ask(5, "dance", json!({}))["error"]["code"], -32_601);
     assert_eq!(ask(6, "hello", json!({ "protocol": 2 }))["error"]["code"], -32_602);
-    assert!(!bridge.session().exists());
+    assert!(!bridge.folder().join("session.json").exists());
     assert!(process.finish().success());
 }
 

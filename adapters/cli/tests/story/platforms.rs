@@ -3,6 +3,7 @@
 use dmgate_test_peers::stand_ins::bluebubbles::BlueBubbles;
 use dmgate_test_peers::stand_ins::bridge::Bridge;
 use dmgate_test_peers::stand_ins::discord::Discord;
+use dmgate_test_peers::stand_ins::feishu::Feishu;
 use dmgate_test_peers::stand_ins::googlechat::GoogleChat;
 use dmgate_test_peers::stand_ins::imessage::Imsg;
 use dmgate_test_peers::stand_ins::line::Line;
@@ -15,7 +16,7 @@ use dmgate_test_peers::stand_ins::slack::Slack;
 use dmgate_test_peers::stand_ins::synology_chat::SynologyChat;
 use dmgate_test_peers::stand_ins::whatsapp::WhatsApp;
 use dmgate_test_peers::stand_ins::zalo::Zalo;
-use dmgate_test_peers::{Platform, Synapse, TelegramEmulator, free_port, stand_ins};
+use dmgate_test_peers::{NostrRelay, Platform, Synapse, TelegramEmulator, free_port, stand_ins};
 
 use crate::program::{Program, code_in};
 
@@ -100,6 +101,16 @@ fn discord() {
 }
 
 #[test]
+fn feishu() {
+    story(Feishu::by_socket());
+}
+
+#[test]
+fn feishu_by_web_hook() {
+    story(Feishu::by_hook());
+}
+
+#[test]
 fn googlechat_as_an_add_on() {
     story(GoogleChat::as_add_on());
 }
@@ -140,6 +151,11 @@ fn nextcloud_talk() {
 }
 
 #[test]
+fn nostr() {
+    story(NostrRelay::start());
+}
+
+#[test]
 fn openclaw_weixin() {
     story(Weixin::start());
 }
@@ -172,6 +188,11 @@ fn telegram() {
 #[test]
 fn whatsapp() {
     story(WhatsApp::start());
+}
+
+#[test]
+fn whatsapp_by_web() {
+    story(stand_ins::whatsapp::web());
 }
 
 #[test]

@@ -11,6 +11,8 @@ use crate::{Letters, Platform};
 #[derive(Debug)]
 pub struct Bridge {
     channel: &'static str,
+    /// What else the adapter is told.
+    also: &'static str,
     id: fn(usize) -> String,
     letters: Arc<Letters>,
     program: LineProgram,
@@ -33,7 +35,13 @@ impl Bridge {
             }
             Some(method) => answer(channel, method, said, &to),
         };
-        Self { channel, id, letters, program: LineProgram::new(|| (), hear), unanswered, next: 1 }
+        Self { channel, also: "", id, letters, program: LineProgram::new(|| (), hear), unanswered, next: 1 }
+    }
+
+    /// The same, for an adapter that is told something more, in TOML.
+    #[must_use]
+    pub fn with(self, also: &'static str) -> Self {
+        Self { also, ..self }
     }
 
     /// Ends the bridge of now, as if it broke down.
@@ -74,7 +82,7 @@ impl Platform for Bridge {
     }
 
     fn settings(&self) -> String {
-        format!("bridge = {}\n", json!(self.program.words()))
+        format!("{}bridge = {}\n", self.also, json!(self.program.words()))
     }
 
     fn id(&self, person: usize) -> String {

@@ -14,6 +14,7 @@ use http::Method;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
+use super::bridge::Bridge;
 use crate::http::ask_hook;
 use crate::{Answer, Call, Letters, Platform, Site, StandIn, call_hook};
 
@@ -56,6 +57,14 @@ fn number(person: usize) -> Option<String> {
 /// Now, in a text of whole seconds.
 fn seconds() -> String {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("a date after 1970").as_secs().to_string()
+}
+
+/// WhatsApp Web, by a bridge: every other person shows no number there, and comes under a LID.
+pub fn web() -> Bridge {
+    let id = |person| {
+        number(person).map_or_else(|| format!("11111111{person:07}@lid"), |number| format!("+{number}"))
+    };
+    Bridge::start("whatsapp", id).with("mode = \"web\"\n")
 }
 
 impl WhatsApp {

@@ -99,7 +99,10 @@ async fn ten_thousand_messages_are_all_taken_and_what_is_kept_stays_small() {
     let message = |id: u64| {
         let mut message = hello(id);
         message["from_user_id"] = json!(format!("{}{id}@im.wechat", "p".repeat(230)));
-        message["context_token"] = json!("t".repeat(1_500));
+        // As long as it may be, for all that are kept in the end.
+        if id > 9_000 {
+            message["context_token"] = json!("t".repeat(1_500));
+        }
         message
     };
     let mut next = 1;

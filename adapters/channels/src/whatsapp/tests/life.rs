@@ -59,7 +59,7 @@ async fn a_refused_token_stops_the_channel_and_is_not_shown() {
 fn what_cannot_be_a_number_or_an_address_is_refused() {
     let refusal = |number: &str, base: &str| {
         let secret = Secret::new;
-        let mut config = Config::new(number.to_owned(), secret("t"), secret("s"), secret("v"));
+        let mut config = Cloud::new(number.to_owned(), secret("t"), secret("s"), secret("v"));
         config.api_base = base.to_owned();
         WhatsApp::open(Setup::new(account()), config).err().map(|error| error.to_string()).unwrap_or_default()
     };
