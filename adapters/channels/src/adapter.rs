@@ -113,6 +113,8 @@ static CHANNELS: &[Channel] = &[
     crate::synology_chat::CHANNEL,
     #[cfg(feature = "telegram")]
     crate::telegram::CHANNEL,
+    #[cfg(feature = "twitch")]
+    crate::twitch::CHANNEL,
     #[cfg(feature = "whatsapp")]
     crate::whatsapp::CHANNEL,
     #[cfg(feature = "zalo")]

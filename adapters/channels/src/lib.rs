@@ -131,6 +131,8 @@ pub mod slack;
 pub mod synology_chat;
 #[cfg(feature = "telegram")]
 pub mod telegram;
+#[cfg(feature = "twitch")]
+pub mod twitch;
 #[cfg(feature = "webchat")]
 pub mod webchat;
 #[cfg(feature = "whatsapp")]

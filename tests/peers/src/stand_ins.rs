@@ -14,6 +14,7 @@ pub mod openclaw_weixin;
 pub mod signal;
 pub mod slack;
 pub mod synology_chat;
+pub mod twitch;
 pub mod whatsapp;
 pub mod zalo;
 
@@ -40,6 +41,7 @@ pub fn everyone() -> Vec<Box<dyn Platform>> {
         "signal",
         "slack-socket",
         "synology-chat",
+        "twitch",
         "whatsapp",
         "zalo",
         "zalouser",
@@ -67,6 +69,8 @@ pub fn start(name: &str) -> Option<Box<dyn Platform>> {
         "slack" => Some(Box::new(slack::Slack::by_hook())),
         "slack-socket" => Some(Box::new(slack::Slack::by_socket())),
         "synology-chat" => Some(Box::new(synology_chat::SynologyChat::start())),
+        "twitch" => Some(Box::new(twitch::Twitch::by_socket())),
+        "twitch-webhook" => Some(Box::new(twitch::Twitch::by_hook())),
         "whatsapp" => Some(Box::new(whatsapp::WhatsApp::start())),
         "whatsapp-web" => Some(Box::new(whatsapp::web())),
         "zalo" => Some(Box::new(zalo::Zalo::by_poll())),

@@ -17,6 +17,7 @@ mod signal;
 mod slack;
 mod synology_chat;
 mod telegram;
+mod twitch;
 mod web_server;
 mod whatsapp;
 mod zalo;

@@ -14,6 +14,7 @@ use dmgate_test_peers::stand_ins::openclaw_weixin::Weixin;
 use dmgate_test_peers::stand_ins::signal::Signal;
 use dmgate_test_peers::stand_ins::slack::Slack;
 use dmgate_test_peers::stand_ins::synology_chat::SynologyChat;
+use dmgate_test_peers::stand_ins::twitch::Twitch;
 use dmgate_test_peers::stand_ins::whatsapp::WhatsApp;
 use dmgate_test_peers::stand_ins::zalo::Zalo;
 use dmgate_test_peers::{NostrRelay, Platform, Synapse, TelegramEmulator, free_port, stand_ins};
@@ -183,6 +184,16 @@ fn synology_chat() {
 #[test]
 fn telegram() {
     story(TelegramEmulator::start("111:token-of-the-story"));
+}
+
+#[test]
+fn twitch() {
+    story(Twitch::by_socket());
+}
+
+#[test]
+fn twitch_by_web_hook() {
+    story(Twitch::by_hook());
 }
 
 #[test]
