@@ -67,6 +67,11 @@ impl Taken {
         self.memory().knows(short(id))
     }
 
+    /// Whether this was taken.
+    pub(super) fn has(&self, id: &[u8; 32]) -> bool {
+        self.memory().place.has(short(id))
+    }
+
     /// Notes a wrap that need not be opened again.
     pub(super) fn note(&self, id: &[u8; 32], now: u64) {
         self.memory().note(short(id), now);
@@ -81,6 +86,12 @@ impl Taken {
         }
         memory.taking.insert(id);
         Some(Taking { taken: self, id })
+    }
+
+    /// How many messages are being taken.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.memory().taking.len()
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -101,9 +112,15 @@ impl Drop for Taking<'_> {
     }
 }
 
+impl Place {
+    fn has(&self, id: u64) -> bool {
+        self.new.contains(&id) || self.old.contains(&id)
+    }
+}
+
 impl Memory {
     fn knows(&self, id: u64) -> bool {
-        self.place.new.contains(&id) || self.place.old.contains(&id) || self.taking.contains(&id)
+        self.place.has(id) || self.taking.contains(&id)
     }
 
     fn note(&mut self, id: u64, now: u64) {
@@ -139,6 +156,7 @@ mod tests {
         let taking = taken.begin(&id(1), 5).unwrap();
         assert!(taken.begin(&id(1), 5).is_none(), "another relay gives it at the same time");
         assert!(taken.news().is_some_and(|place| place.new.is_empty()), "it is not taken yet");
+        assert!(taken.knows(&id(1)) && !taken.has(&id(1)));
         drop(taking);
         taken.begin(&id(1), 5).unwrap().done(6);
         assert!(taken.knows(&id(1)) && taken.begin(&id(1), 5).is_none());

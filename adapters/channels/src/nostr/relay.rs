@@ -241,7 +241,8 @@ impl Connection<'_> {
             // Only now: what is not noted comes again.
             taking.done(nostr.now());
         }
-        if id != opened.said {
+        // While another relay's is being taken, it may come to nothing.
+        if id != opened.said && nostr.taken.has(&opened.said) {
             nostr.taken.note(&id, nostr.now());
         }
         self.shutdown.is_cancelled().then_some(End::Stopped)

@@ -149,6 +149,13 @@ impl Running {
         self.messages.recv().await.unwrap().text
     }
 
+    /// Nobody takes messages any more.
+    async fn end_at_once(self) {
+        self.shutdown.cancel();
+        drop(self.messages);
+        self.ended.await.unwrap().unwrap();
+    }
+
     async fn end(self) {
         self.shutdown.cancel();
         self.ended.await.unwrap().unwrap();

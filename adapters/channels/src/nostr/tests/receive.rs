@@ -155,6 +155,31 @@ async fn a_restart_neither_loses_nor_repeats() {
 }
 
 #[tokio::test]
+async fn what_one_relay_brings_to_nobody_another_has_not_brought_either() {
+    let (one, other) = (FakeSocket::start().await, FakeSocket::start().await);
+    let keeper = Arc::default();
+    let running = run(&bot(&[one.url(""), other.url("")], &keeper, |_| {}), 1);
+    let ((mut first, _), (mut second, _)) = (asked(&one).await, asked(&other).await);
+    let event = made(&json!({ "text": "waits for room" }));
+    // What one relay gives is taken in order: the second waits for room when everything ends.
+    give(&mut first, &made(&json!({ "text": "takes the room" }))).await;
+    give(&mut first, &event).await;
+    while running.messages.capacity() > 0 || running.bot.taken.waiting() == 0 {
+        tokio::task::yield_now().await;
+    }
+    give(&mut second, &event).await;
+    second.say(r#"["EOSE","dmgate"]"#).await;
+    running.bot.relays[1].reach(|status| *status == ChannelStatus::Ready).await;
+    running.end_at_once().await;
+
+    let mut again = run(&bot(&[one.url(""), other.url("")], &keeper, |_| {}), 8);
+    let (mut first, _) = asked(&one).await;
+    give(&mut first, &event).await;
+    assert_eq!(again.text().await, "waits for room");
+    again.end().await;
+}
+
+#[tokio::test]
 async fn what_nobody_takes_is_not_noted() {
     let relay = FakeSocket::start().await;
     let keeper = Arc::default();
