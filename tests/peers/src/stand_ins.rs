@@ -18,12 +18,13 @@ pub mod twitch;
 pub mod whatsapp;
 pub mod zalo;
 
-use crate::{IrcNetwork, Platform, Synapse, TelegramEmulator};
+use crate::{IrcNetwork, NostrRelay, Platform, Synapse, TelegramEmulator};
 
 /// The platform of every channel, real or not, by the way in that is the channel's default.
 pub fn everyone() -> Vec<Box<dyn Platform>> {
-    let real: [Box<dyn Platform>; 3] = [
+    let real: [Box<dyn Platform>; 4] = [
         Box::new(IrcNetwork::start()),
+        Box::new(NostrRelay::start()),
         Box::new(Synapse::start()),
         Box::new(TelegramEmulator::start("111:token-of-everyone")),
     ];
