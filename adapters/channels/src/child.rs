@@ -163,7 +163,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_it_left_behind_ends_too() {
-        let (child, Pipes { stdin, mut stdout }) = shell("sleep 1000 & exit 3");
+        let (child, Pipes { stdin, mut stdout }) = shell("(sleep 5; echo alive) & exit 3");
         drop(stdin);
         assert_eq!(child.end().await, "ended with code 3");
         assert_eq!(stdout.read_u8().await.unwrap_err().kind(), std::io::ErrorKind::UnexpectedEof);

@@ -89,11 +89,12 @@ async fn a_restart_neither_replays_nor_loses() {
     assert_eq!(running.messages.recv().await.unwrap().text, "hello m2");
     running.shutdown.cancel();
     running.ended.await.unwrap().unwrap();
-    drop((peer, running.bridge));
+    drop(running.bridge);
+    assert_eq!(peer.next().await, None, "what nobody took is not confirmed");
 
     let mut running = run(&kept(&far, keeper), 8);
     let (mut peer, greeting) = far.greeted().await;
-    assert_eq!(greeting["cursor"], "c2", "what nobody took was not confirmed");
+    assert_eq!(greeting["cursor"], "c2", "nor is it before the place where we are");
     peer.ask(3, hello("m3")).await;
     assert_eq!(running.messages.recv().await.unwrap().text, "hello m3");
 }
