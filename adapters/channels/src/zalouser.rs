@@ -1,4 +1,4 @@
-//! Zalo, as a person: an account of one's own, by a [bridge](crate::bridge) with the library zca-js.
+//! Zalo, as a person: an account of one's own, by a [bridge] with the library zca-js.
 //!
 //! Zalo has no API for people's accounts. `bridges/zalouser.mjs` beside this crate is a bridge that plays the part of
 //! Zalo's web page; another one that speaks the same protocol does as well. Zalo may close accounts that it finds out.
