@@ -5,6 +5,7 @@ mod allowlist;
 mod channel;
 mod clock;
 mod decision;
+pub mod device;
 mod explain;
 mod gate;
 mod message;

@@ -9,7 +9,7 @@ mod side;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-pub use file::{FileOptions, FileStore, Finding, Level};
+pub use file::{DeviceStore, DeviceView, FileOptions, FileStore, Finding, Level, NodeStore};
 pub use memory::MemoryStore;
 pub use side::SideFile;
 

@@ -1,15 +1,19 @@
 //! The store in files: the established JSON files, changed side by side with other programs, and our own record.
 
 mod audit;
+mod devices;
 pub(super) mod disk;
 mod document;
 pub(crate) mod fault;
+mod folder;
 mod freshness;
 mod inspect;
 mod journal;
 mod lock;
 mod names;
+mod nodes;
 mod owner;
+mod part;
 mod queue;
 mod transaction;
 mod trouble;
@@ -23,12 +27,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use dashmap::DashMap;
+pub use devices::{DeviceStore, DeviceView};
 pub use inspect::{Finding, Level};
+pub use nodes::NodeStore;
 use queue::Queue;
 
 use self::disk::Dir;
 use self::freshness::Freshness;
-use self::transaction::{Interrupted, Transaction};
+use self::part::attempt;
+use self::transaction::Transaction;
 use self::view::View;
 use super::{Actor, Loaded, OperatorError, Places, Revoked, Store, StoreError};
 use crate::clock::World;
@@ -83,9 +90,6 @@ struct Channel {
     reading: tokio::sync::Mutex<()>,
 }
 
-/// How often a transaction is begun again because another program was in between.
-const ROUNDS: usize = 20;
-
 impl FileStore {
     /// Opens a state directory.
     ///
@@ -128,8 +132,7 @@ impl FileStore {
         E: From<StoreError> + Send + 'static,
     {
         let store = self.clone();
-        let broke_down = |_| StoreError::Fault(Fault::unreadable("the store broke down; see the log"));
-        tokio::task::spawn_blocking(move || work(&store)).await.map_err(broke_down)?
+        blocking(move || work(&store)).await
     }
 }
 
@@ -170,7 +173,7 @@ impl Inner {
         accounts: &[AccountKey],
         mut act: impl FnMut(&Transaction<'_>) -> Result<(T, Change), StoreError>,
     ) -> Result<T, StoreError> {
-        self.attempt(|| {
+        attempt(|| {
             let mut transaction = Transaction::begin(self, channel, accounts)?;
             let (answer, change) = act(&transaction)?;
             transaction.apply(change);
@@ -179,23 +182,10 @@ impl Inner {
         })
     }
 
-    /// Does it again while another program is in between.
-    fn attempt<T>(&self, mut once: impl FnMut() -> Result<T, Interrupted>) -> Result<T, StoreError> {
-        let mut last = Fault::locked("the files changed again and again; try again");
-        for _ in 0..ROUNDS {
-            match once() {
-                Ok(answer) => return Ok(answer),
-                Err(Interrupted::Failed(error)) => return Err(error),
-                Err(Interrupted::Again(fault)) => last = fault,
-            }
-        }
-        Err(last.into())
-    }
-
     /// Strangers who knocked at the same time: one look, one write, an answer for each. A list that can't be read costs
     /// those who knocked on its account.
     fn knock_all(&self, channel: &ChannelId, knocks: &[Knock]) -> Result<Vec<queue::Answer>, StoreError> {
-        self.attempt(|| {
+        attempt(|| {
             let mut transaction = Transaction::begin(self, channel, &[])?;
             transaction.require_pending()?;
             let mut answers = Vec::with_capacity(knocks.len());
@@ -420,6 +410,16 @@ impl Store for FileStore {
             record: at(names::journal(account.channel())),
         }
     }
+}
+
+/// Does what blocks where it may, to its end, also when nobody waits for it any more.
+async fn blocking<T, E>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    let broke_down = |_| StoreError::Fault(Fault::unreadable("the store broke down; see the log"));
+    tokio::task::spawn_blocking(work).await.map_err(broke_down)?
 }
 
 fn key(channel: &ChannelId, account: &crate::message::AccountId) -> Result<AccountKey, StoreError> {

@@ -1,5 +1,13 @@
 //! The stores, and what every store must keep.
-#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "tests"
+)]
 
+mod devices;
 mod freshness;
 mod suite;

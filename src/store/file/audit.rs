@@ -1,6 +1,7 @@
 //! `audit.jsonl`: who approved, rejected, blocked, revoked whom, when, and through what. Never a code.
 
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 
 use rustix::fs::OFlags;
 use serde::Serialize;
@@ -8,27 +9,61 @@ use serde::Serialize;
 use super::FileStore;
 use super::disk::{Dir, FileError};
 use super::fault::{self, Step, step};
+use crate::clock::Timestamp;
 use crate::message::{AccountKey, SenderId};
 use crate::pairing::RequestId;
 use crate::store::Actor;
 
 const NAME: &str = "audit.jsonl";
 
+/// What was done.
 #[derive(Serialize)]
-struct Line<'a> {
+pub(super) struct Line<'a> {
     at: String,
     actor: &'a str,
     surface: String,
     action: &'a str,
-    channel: &'a str,
-    account: &'a str,
-    sender: &'a str,
+    #[serde(flatten)]
+    about: About<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<&'a str>,
 }
 
+/// To whom.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum About<'a> {
+    Sender {
+        channel: &'a str,
+        account: &'a str,
+        sender: &'a str,
+    },
+    Device {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        device: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        role: Option<&'a str>,
+    },
+    Node {
+        node: &'a str,
+    },
+}
+
+impl<'a> Line<'a> {
+    pub(super) fn new(
+        at: Timestamp,
+        actor: &'a Actor,
+        action: &'a str,
+        about: About<'a>,
+        request: Option<&'a str>,
+    ) -> Self {
+        let (at, surface) = (at.to_string(), actor.surface.to_string());
+        Self { at, actor: &actor.name, surface, action, about, request }
+    }
+}
+
 impl FileStore {
-    /// Notes what was done. It is done already: trouble with the audit is told, and changes nothing.
+    /// Notes what was done to a sender.
     pub(super) fn note(
         &self,
         actor: &Actor,
@@ -37,22 +72,20 @@ impl FileStore {
         sender: &SenderId,
         request: Option<&RequestId>,
     ) {
-        let line = Line {
-            at: self.0.world.clock.now().to_string(),
-            actor: &actor.name,
-            surface: actor.surface.to_string(),
-            action,
-            channel: account.channel().as_str(),
-            account: account.account().as_str(),
-            sender: sender.as_str(),
-            request: request.map(RequestId::as_str),
-        };
-        let noted = Dir::open(&self.0.options.state_dir)
-            .map_err(|error| error.to_string())
-            .and_then(|dir| append(&dir, &line).map_err(|error| error.to_string()));
-        if let Err(error) = noted {
-            tracing::error!(%account, action, "not noted in `{NAME}`: {error}");
-        }
+        let (channel, account) = (account.channel().as_str(), account.account().as_str());
+        let about = About::Sender { channel, account, sender: sender.as_str() };
+        let line = Line::new(self.0.world.clock.now(), actor, action, about, request.map(RequestId::as_str));
+        note(&self.0.options.state_dir, &line);
+    }
+}
+
+/// Notes what was done. It is done already: trouble with the audit is told, and changes nothing.
+pub(super) fn note(state_dir: &Path, line: &Line<'_>) {
+    let noted = Dir::open(state_dir)
+        .map_err(|error| error.to_string())
+        .and_then(|dir| append(&dir, line).map_err(|error| error.to_string()));
+    if let Err(error) = noted {
+        tracing::error!(action = line.action, "not noted in `{NAME}`: {error}");
     }
 }
 

@@ -1,14 +1,17 @@
-//! The two established JSON documents, changed without losing what other programs keep in them.
+//! The established JSON documents, changed without losing what other programs keep in them.
 //!
-//! A document is kept as the texts of its members and of the entries of its one list. What is not changed is
-//! written back byte for byte, in the established form around it: two spaces of indent, one final newline.
+//! A document is kept as the texts of its members and of the entries of its one list; [`Records`] are an object whose
+//! members are its entries. What is not changed is written back byte for byte, in the established form around it: two
+//! spaces of indent, and one final newline where that is established.
 
 mod allow;
 mod pending;
+mod records;
 mod scan;
 
 pub(crate) use allow::{AllowDocument, visit_allow_entries};
 pub(crate) use pending::{PendingDocument, StoredRequest};
+pub(crate) use records::{Record, Records};
 
 use serde_json::value::RawValue;
 

@@ -1,7 +1,8 @@
 //! What the owner does: each command is one transaction, and then a line in the audit.
 
 use super::FileStore;
-use super::transaction::{Interrupted, Transaction};
+use super::part::{Interrupted, attempt};
+use super::transaction::Transaction;
 use crate::decision::Fault;
 use crate::message::{AccountKey, ChannelId, SenderId};
 use crate::pairing::{Approval, Request};
@@ -17,7 +18,7 @@ impl FileStore {
         let inner = &*self.0;
         // What an earlier round decided: it may have let the sender in before it was interrupted.
         let mut begun: Option<Request> = None;
-        let result = inner.attempt(|| {
+        let result = attempt(|| {
             let accounts = self.lists_of(channel, approval, begun.as_ref())?;
             let mut t = Transaction::begin(inner, channel, &accounts)?;
             t.require_pending()?;

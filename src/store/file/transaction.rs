@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::disk::{Dir, FileError, Identity, Names};
-use super::document::{AllowDocument, DocumentError, PendingDocument, StoredRequest};
+use super::disk::{Dir, FileError, Names};
+use super::document::{AllowDocument, PendingDocument, StoredRequest};
 use super::fault::{Step, step};
 use super::journal::Journal;
-use super::lock::{Flock, LockError, Sidecar, Waiting};
-use super::trouble::Trouble;
+use super::lock::{Flock, Sidecar};
+use super::part::{ByClock, Interrupted, Part};
 use super::view::{Requests, request_id};
 use super::{Inner, names, trouble, view};
 use crate::allowlist::IdSet;
@@ -25,9 +25,9 @@ pub(super) struct Transaction<'a> {
     /// What the rules look at; it has had its upkeep.
     pub(super) state: ChannelState,
     pub(super) now: Moment,
-    pending: Result<File<PendingDocument>, Fault>,
+    pending: Result<Part<PendingDocument>, Fault>,
     journal: Journal,
-    allowed: Vec<File<AllowDocument>>,
+    allowed: Vec<List>,
     /// What is to be written.
     change: Change,
     pending_lock: Sidecar,
@@ -35,21 +35,11 @@ pub(super) struct Transaction<'a> {
     _flock: Flock,
 }
 
-/// A document, and the state of its file when it was read.
-struct File<T> {
-    name: String,
-    account: Option<AccountId>,
-    document: T,
-    identity: Option<Identity>,
-    lock: Option<Sidecar>,
-}
-
-/// Why a transaction did not end.
-pub(super) enum Interrupted {
-    /// Someone was in between: nothing was done, or it is harmless to do it again.
-    Again(Fault),
-    /// It can't be done.
-    Failed(StoreError),
+/// A list of an account that is to be written.
+struct List {
+    account: AccountId,
+    part: Part<AllowDocument>,
+    lock: Sidecar,
 }
 
 impl<'a> Transaction<'a> {
@@ -61,25 +51,20 @@ impl<'a> Transaction<'a> {
     ) -> Result<Self, Interrupted> {
         let dir = inner.freshness.place().map_err(|error| trouble::fault(&error))?.credentials.clone();
         let waiting = ByClock(&*inner.world.clock);
-        let patience = i64::try_from(inner.options.lock_wait.as_millis()).unwrap_or(i64::MAX);
-        let deadline = waiting.now().saturating_add(patience);
+        let deadline = waiting.deadline(inner.options.lock_wait);
         let flock = Flock::acquire(&dir, channel.as_str(), &waiting, deadline)?;
         let pending_name = names::pending(channel);
         let pending_lock = Sidecar::acquire(&dir, &pending_name, &flock, &waiting, deadline)?;
         let mut allowed = Vec::new();
         for account in accounts {
             for name in names::allowed(account) {
-                let lock = Some(Sidecar::acquire(&dir, &name, &flock, &waiting, deadline)?);
-                let account = Some(account.account().clone());
-                allowed.push(File {
-                    account,
-                    lock,
-                    ..File::read(&dir, name, AllowDocument::empty(), AllowDocument::parse)?
-                });
+                let lock = Sidecar::acquire(&dir, &name, &flock, &waiting, deadline)?;
+                let part = Part::read(&dir, name, AllowDocument::empty(), AllowDocument::parse)?;
+                allowed.push(List { account: account.account().clone(), part, lock });
             }
         }
         let journal = view::journal_of(channel, &dir)?;
-        let pending = File::read(&dir, pending_name, PendingDocument::empty(), PendingDocument::parse);
+        let pending = Part::read(&dir, pending_name, PendingDocument::empty(), PendingDocument::parse);
         // A damaged pending file does not keep the owner from revoking; trouble that passes is no reason to go on
         // without it.
         let pending = match pending {
@@ -121,8 +106,8 @@ impl<'a> Transaction<'a> {
     // INVARIANT I8: the lists of other accounts say nothing about this one.
     pub(super) fn entries_of(&self, account: &AccountId, id: &SenderId) -> usize {
         let is_it = |entry: &str| SenderId::parse_entry(self.channel, entry).is_ok_and(|entry| entry == *id);
-        let lists = self.allowed.iter().filter(|file| file.account.as_ref() == Some(account));
-        lists.flat_map(|file| file.document.entries()).filter(|entry| is_it(entry)).count()
+        let lists = self.allowed.iter().filter(|list| list.account == *account);
+        lists.flat_map(|list| list.part.document.entries()).filter(|entry| is_it(entry)).count()
     }
 
     /// Makes the changes durable.
@@ -199,12 +184,11 @@ impl<'a> Transaction<'a> {
         if self.entries_of(account, id) > 0 {
             return Ok(false);
         }
-        let clock = &*self.inner.world.clock;
-        let mut lists = self.allowed.iter_mut().filter(|file| file.account.as_ref() == Some(account));
-        let Some(file) = lists.next() else { return Ok(false) };
-        file.document.push(id.as_str());
-        let bytes = file.document.to_bytes();
-        file.replace(&self.dir, &bytes, clock)?;
+        let Some(list) = self.allowed.iter_mut().find(|list| list.account == *account) else {
+            return Ok(false);
+        };
+        list.part.document.push(id.as_str());
+        list.replace(&self.dir, &*self.inner.world.clock)?;
         Ok(true)
     }
 
@@ -213,10 +197,9 @@ impl<'a> Transaction<'a> {
         let (clock, channel) = (&*self.inner.world.clock, self.channel);
         let is_it = |entry: &str| SenderId::parse_entry(channel, entry).is_ok_and(|entry| entry == *id);
         let mut wrote = false;
-        for file in self.allowed.iter_mut().filter(|file| file.account.as_ref() == Some(account)) {
-            if file.document.remove_where(is_it) > 0 {
-                let bytes = file.document.to_bytes();
-                file.replace(&self.dir, &bytes, clock)?;
+        for list in self.allowed.iter_mut().filter(|list| list.account == *account) {
+            if list.part.document.remove_where(is_it) > 0 {
+                list.replace(&self.dir, clock)?;
                 wrote = true;
             }
         }
@@ -234,7 +217,7 @@ impl<'a> Transaction<'a> {
         change.add.iter().for_each(|request| file.document.push(&stored(request)));
         let bytes = file.document.to_bytes();
         let (clock, lock) = (&*self.inner.world.clock, &self.pending_lock);
-        file.replace_under(&self.dir, &bytes, names, lock, clock)
+        file.replace(&self.dir, &bytes, names, || lock.confirm(clock.now().as_millis()))
     }
 
     fn write_journal(&mut self, change: &Change, names: Names) -> Result<(), Interrupted> {
@@ -256,63 +239,11 @@ impl<'a> Transaction<'a> {
     }
 }
 
-impl<T> File<T> {
-    fn read(
-        dir: &Dir,
-        name: String,
-        empty: T,
-        parse: fn(&[u8]) -> Result<T, DocumentError>,
-    ) -> Result<Self, Trouble> {
-        let contents = dir.read(&name)?;
-        let identity = contents.as_ref().map(|contents| contents.identity);
-        let document = match contents {
-            None => empty,
-            Some(contents) => parse(&contents.bytes).map_err(|error| trouble::damage(dir, &name, &error))?,
-        };
-        Ok(Self { name, account: None, document, identity, lock: None })
-    }
-
-    fn replace(&mut self, dir: &Dir, bytes: &[u8], clock: &dyn Clock) -> Result<(), Interrupted> {
-        match self.lock.take() {
-            Some(lock) => {
-                let result = self.replace_under(dir, bytes, Names::Sync, &lock, clock);
-                self.lock = Some(lock);
-                result
-            }
-            None => Ok(()),
-        }
-    }
-
-    // INVARIANT I13: lock and file are looked at again right before the rename, what the rename displaced is looked at,
-    // and the file once more after it: a program that wrote without the lock, or took it over while we were stopped, is
-    // noticed, and its update is not lost to ours, nor ours to it.
-    fn replace_under(
-        &mut self,
-        dir: &Dir,
-        bytes: &[u8],
-        names: Names,
-        lock: &Sidecar,
-        clock: &dyn Clock,
-    ) -> Result<(), Interrupted> {
-        let (name, known) = (&self.name, self.identity);
-        let lost = || LockError::Lost { path: lock.path() };
-        let written = dir.replace_known(name, known, bytes, names, || {
-            lock.confirm(clock.now().as_millis())?;
-            let still_there = dir.identify(name)? == known;
-            if still_there { Ok(()) } else { Err(lost()) }
-        })?;
-        let written = written.ok_or_else(lost)?;
-        self.identity = Some(written);
-        let now_there = dir.identify(name).map_err(|error| trouble::fault(&error))?;
-        if now_there.is_some_and(|there| there.is_same_file(&written)) {
-            Ok(())
-        } else {
-            let path = dir.path().join(name);
-            Err(Interrupted::Again(Fault::locked(format!(
-                "`{}` was overwritten by a program that did not take its lock; try again",
-                path.display()
-            ))))
-        }
+impl List {
+    fn replace(&mut self, dir: &Dir, clock: &dyn Clock) -> Result<(), Interrupted> {
+        let Self { part, lock, .. } = self;
+        let bytes = part.document.to_bytes();
+        part.replace(dir, &bytes, Names::Sync, || lock.confirm(clock.now().as_millis()))
     }
 }
 
@@ -327,44 +258,5 @@ fn stored(request: &Request) -> StoredRequest {
         account_id: Some(request.account.to_string()),
         request_id: Some(request.request.to_string()),
         source: request.source.as_ref().map(|source| source.as_str().to_owned()),
-    }
-}
-
-struct ByClock<'a>(&'a dyn Clock);
-
-impl Waiting for ByClock<'_> {
-    fn now(&self) -> i64 {
-        self.0.now().as_millis()
-    }
-
-    fn pause(&self, duration: std::time::Duration) {
-        self.0.pause(duration);
-    }
-}
-
-impl From<Fault> for Interrupted {
-    fn from(fault: Fault) -> Self {
-        Self::Failed(fault.into())
-    }
-}
-
-impl From<Trouble> for Interrupted {
-    fn from(trouble: Trouble) -> Self {
-        Self::Failed(trouble.fault.into())
-    }
-}
-
-impl From<StoreError> for Interrupted {
-    fn from(error: StoreError) -> Self {
-        Self::Failed(error)
-    }
-}
-
-impl From<LockError> for Interrupted {
-    fn from(error: LockError) -> Self {
-        match error {
-            LockError::Lost { .. } => Self::Again(trouble::lock(&error)),
-            LockError::Timeout { .. } | LockError::File(_) => Self::Failed(trouble::lock(&error).into()),
-        }
     }
 }

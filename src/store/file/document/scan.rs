@@ -23,14 +23,7 @@ pub(super) trait Sink {
 
 /// Reads `bytes` as an object with the list `list`.
 pub(super) fn scan(bytes: &[u8], list: &'static str, sink: &mut impl Sink) -> Result<(), DocumentError> {
-    if bytes.starts_with(b"\xef\xbb\xbf") {
-        return Err(DocumentError::ByteOrderMark);
-    }
-    let text =
-        std::str::from_utf8(bytes).map_err(|error| DocumentError::NotUtf8 { offset: error.valid_up_to() })?;
-    if text.trim_ascii().is_empty() {
-        return Err(DocumentError::Empty);
-    }
+    let text = text(bytes)?;
     let mut refusal = None;
     let mut json = serde_json::Deserializer::from_str(text);
     let root = Root { list, sink, refusal: &mut refusal };
@@ -39,6 +32,29 @@ pub(super) fn scan(bytes: &[u8], list: &'static str, sink: &mut impl Sink) -> Re
         Some(why) if error.is_data() => why,
         _ => classify(text, &error),
     })
+}
+
+/// Reads `bytes` as an object; its members in their order.
+pub(super) fn object(bytes: &[u8]) -> Result<Vec<(Cow<'_, str>, &str)>, DocumentError> {
+    let text = text(bytes)?;
+    let mut json = serde_json::Deserializer::from_str(text);
+    let read = json.deserialize_map(Members).and_then(|members| json.end().map(|()| members));
+    let members = read.map_err(|error| classify(text, &error))?;
+    let mut keys = BTreeSet::new();
+    if members.iter().all(|(key, _)| keys.insert(key.as_ref())) {
+        Ok(members)
+    } else {
+        Err(DocumentError::DuplicateKey)
+    }
+}
+
+fn text(bytes: &[u8]) -> Result<&str, DocumentError> {
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        return Err(DocumentError::ByteOrderMark);
+    }
+    let text =
+        std::str::from_utf8(bytes).map_err(|error| DocumentError::NotUtf8 { offset: error.valid_up_to() })?;
+    if text.trim_ascii().is_empty() { Err(DocumentError::Empty) } else { Ok(text) }
 }
 
 /// The text of a JSON string; borrowed where nothing in it is escaped. `None` for anything else, and for a string
