@@ -70,6 +70,7 @@ impl Devices {
             paired.iter().any(|device| {
                 let granted = device.grant(request.role).map(|grant| grant.scopes.cover(&request.scopes));
                 device.device_id == request.device_id
+                    && device.public_key == request.public_key
                     && device.approved_at >= request.asked_at
                     && granted == Some(true)
                     && !request.description.is_another_machine(&device.description)

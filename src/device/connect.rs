@@ -65,6 +65,8 @@ pub struct Session {
     pub role: Role,
     /// With which rights: those that it asked for, never more than its token has.
     pub scopes: Scopes,
+    /// Since when it has this role without a break: after it was revoked or removed, nothing makes this session good again.
+    pub granted_at: Timestamp,
 }
 
 /// Why a device has to wait for the owner.
@@ -91,6 +93,10 @@ pub enum Refused {
     Token,
 }
 
+/// Among so many paired devices, the owner is asked about each further one also where a network is trusted: whoever has the
+/// gateway's secret there could go on making keys for ever.
+pub(super) const MOST_UNASKED: usize = 256;
+
 /// How exact it is when a token was last used: no device makes us write more often.
 const LAST_USED: Duration = Duration::from_secs(60);
 
@@ -110,6 +116,7 @@ impl Devices {
         entropy: &dyn Entropy,
     ) -> Result<Connected, NoEntropy> {
         self.upkeep(now);
+        let ask = &Ask { description: ask.description.clone().cut(), ..ask.clone() };
         match credential {
             Credential::Secret => {}
             Credential::Token(shown) => {
@@ -122,33 +129,40 @@ impl Devices {
                 None => return Ok(Connected::Refused(Refused::Bootstrap)),
             },
         }
-        if let Some(reason) = self.reason_to_ask(ask) {
-            if reason == PairingReason::NotPaired && ask.is_trusted_network && ask.asks_for_no_rights() {
-                return self.admit_unasked(ask, now, entropy);
+        let is_unasked =
+            ask.is_trusted_network && ask.asks_for_no_rights() && self.paired.len() < MOST_UNASKED;
+        let connected = match self.reason_to_ask(ask) {
+            Some(PairingReason::NotPaired) if is_unasked => self.admit_unasked(ask, now, entropy)?,
+            Some(reason) => self.request(ask, reason, now, entropy)?,
+            None => {
+                self.admission(ask, now, entropy)?.map_or(Connected::Refused(Refused::Token), Connected::In)
             }
-            return self.request(ask, reason, now, entropy);
-        }
-        let admission = self.admission(ask, now, entropy)?;
-        if let Credential::Bootstrap(shown) = credential {
+        };
+        // A setup code whose device is in has done what it was made for.
+        if let (Connected::In(_), Credential::Bootstrap(shown)) = (&connected, credential) {
             self.bootstrap.retain(|one| !one.token.matches(shown));
         }
-        Ok(admission.map_or(Connected::Refused(Refused::Token), Connected::In))
+        Ok(connected)
     }
 
     /// Whether a live connection still stands: nobody removed its device, or revoked what it came in with.
-    // INVARIANT I17: revoking ends the live session.
+    // INVARIANT I17: revoking ends the live session, also if the device is approved again before anybody looks.
     #[must_use]
     pub fn stands(&self, session: &Session) -> bool {
-        let device = self.device(&session.device).filter(|device| device.may_be(session.role));
-        device
-            .and_then(|device| device.grant(session.role))
-            .is_some_and(|grant| grant.scopes.cover(&session.scopes))
+        let role = session.role;
+        let device = self.device(&session.device).filter(|device| device.may_be(role));
+        device.is_some_and(|device| {
+            device.grant(role).is_some_and(|grant| grant.created_at == session.granted_at)
+                && device.held(role).is_some_and(|held| held.cover(&session.scopes))
+        })
     }
 
     fn is_token_of(&self, ask: &Ask, shown: &str) -> bool {
         let device = self.device(&ask.identity.id()).filter(|device| device.may_be(ask.role));
-        let grant = device.and_then(|device| device.grant(ask.role));
-        grant.is_some_and(|grant| grant.token.matches(shown) && grant.scopes.cover(&ask.scopes))
+        device.is_some_and(|device| {
+            device.grant(ask.role).is_some_and(|grant| grant.token.matches(shown))
+                && device.held(ask.role).is_some_and(|held| held.cover(&ask.scopes))
+        })
     }
 
     /// All are compared, whichever it is.
@@ -166,7 +180,7 @@ impl Devices {
         if !device.may_be(ask.role) {
             return Some(PairingReason::RoleUpgrade);
         }
-        let held = device.grant(ask.role).map_or_else(|| device.approved(), |grant| grant.scopes.clone());
+        let held = device.held(ask.role).unwrap_or_else(|| device.approved());
         (!held.cover(&ask.scopes)).then_some(PairingReason::ScopeUpgrade)
     }
 
@@ -187,14 +201,16 @@ impl Devices {
         noted.display_name.clone_from(&ask.description.display_name);
         noted.client_id.clone_from(&ask.description.client_id);
         noted.client_mode.clone_from(&ask.description.client_mode);
-        let grant = device.tokens.get_mut(&ask.role).filter(|grant| grant.revoked_at.is_none());
-        let Some(grant) = grant else { return Ok(None) };
+        let Some(scopes) = device.held(ask.role) else { return Ok(None) };
+        let Some(grant) = device.tokens.get_mut(&ask.role) else { return Ok(None) };
         if grant.last_used_at.is_none_or(|last| last > now || last.age_at(now) >= LAST_USED) {
             grant.last_used_at = Some(now);
         }
-        let session = Session { device: ask.identity.id(), role: ask.role, scopes: ask.scopes.clone() };
-        let issued_at = grant.rotated_at.unwrap_or(grant.created_at);
-        Ok(Some(Admission { session, token: grant.token.clone(), scopes: grant.scopes.clone(), issued_at }))
+        let granted_at = grant.created_at;
+        let session =
+            Session { device: ask.identity.id(), role: ask.role, scopes: ask.scopes.clone(), granted_at };
+        let issued_at = grant.rotated_at.unwrap_or(granted_at);
+        Ok(Some(Admission { session, token: grant.token.clone(), scopes, issued_at }))
     }
 
     /// The owner said once that such a device needs no word of theirs.
@@ -271,10 +287,10 @@ impl Grant {
         Self { token, role, scopes, created_at: now, rotated_at, revoked_at, last_used_at, extra }
     }
 
-    /// The same grant with another token.
+    /// The same grant with another token. After it was revoked it begins anew.
     pub(super) fn renewed(&self, token: Token, scopes: Scopes, now: Timestamp) -> Self {
         let extra = self.extra.clone();
-        let created_at = self.created_at;
+        let created_at = if self.revoked_at.is_some() { now } else { self.created_at };
         Self { created_at, rotated_at: Some(now), extra, ..Self::new(token, self.role, scopes, now) }
     }
 }

@@ -81,6 +81,9 @@ pub struct PairedNode {
 /// The most requests that wait at once.
 const MOST: usize = 32;
 
+/// What a record says beside what was asked: nobody says it for us.
+const OURS: [&str; 6] = ["requestId", "isRepair", "ts", "token", "createdAtMs", "approvedAtMs"];
+
 /// How long a node request waits.
 const TTL: Duration = REQUEST_TTL;
 
@@ -100,11 +103,12 @@ impl Nodes {
     /// [`NoEntropy`].
     pub fn request(
         &mut self,
-        ask: NodeAsk,
+        mut ask: NodeAsk,
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<Option<(NodeRequest, bool)>, NoEntropy> {
         self.upkeep(now);
+        ask.extra.retain(|name, _| !OURS.contains(&name.as_str()));
         if let Some(waiting) = self.pending.iter().find(|request| request.ask.node_id == ask.node_id) {
             return Ok(Some((waiting.clone(), false)));
         }

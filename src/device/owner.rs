@@ -29,6 +29,14 @@ pub struct Approved {
     pub device: Device,
 }
 
+impl Approved {
+    /// Whether the device has what it was given.
+    pub(crate) fn is_in(&self, devices: &Devices) -> bool {
+        let grant = |device: &Device| device.grant(self.request.role).map(|grant| grant.token.clone());
+        devices.device(&self.device.device_id).is_some_and(|device| grant(device) == grant(&self.device))
+    }
+}
+
 /// What [`Devices::clear`] did.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Cleared {
@@ -36,6 +44,18 @@ pub struct Cleared {
     pub devices: Vec<DeviceId>,
     /// Requests that wait no more.
     pub requests: Vec<DeviceRequestId>,
+}
+
+impl Cleared {
+    /// What was done in several goes.
+    pub(crate) fn join(&mut self, more: Self) {
+        self.devices.extend(more.devices);
+        self.requests.extend(more.requests);
+        self.devices.sort_unstable();
+        self.devices.dedup();
+        let mut seen = std::collections::HashSet::new();
+        self.requests.retain(|request| seen.insert(request.clone()));
+    }
 }
 
 /// Why something was not done.
@@ -200,9 +220,9 @@ impl Devices {
         let power = self.power(approver)?;
         let device = self.device(id).ok_or(DeviceError::UnknownDevice)?;
         let before = device.grant(role).filter(|_| device.may_be(role)).ok_or(DeviceError::RotationDenied)?;
-        let wanted = scopes.map_or_else(|| before.scopes.clone(), Scopes::written_out);
-        let is_within = before.scopes.cover(&wanted) && device.approved().cover(&wanted);
-        if !is_within || power.check(&before.scopes).is_err() {
+        let held = device.held(role).unwrap_or_default();
+        let wanted = scopes.map_or_else(|| held.clone(), Scopes::written_out);
+        if !held.cover(&wanted) || power.check(&held).is_err() {
             return Err(DeviceError::RotationDenied);
         }
         let after = before.renewed(Token::draw(entropy)?, wanted, now);
@@ -278,7 +298,9 @@ impl Devices {
     /// Nobody takes from a device what they could not give it.
     fn power_over(&self, id: &DeviceId, approver: &Approver) -> Result<(), DeviceError> {
         let power = self.power(approver)?;
-        let device = self.device(id).ok_or(DeviceError::UnknownDevice)?;
+        // Also one whose key is not the one of its id: it can do nothing, and can be removed.
+        let device = self.paired.iter().find(|device| device.device_id == *id);
+        let device = device.ok_or(DeviceError::UnknownDevice)?;
         let is_itself = matches!(approver, Approver::Device(session) if session.device == *id);
         if is_itself { Ok(()) } else { power.check(&device.approved()) }
     }

@@ -61,7 +61,7 @@ pub struct Grant {
     /// With which rights.
     #[serde(default)]
     pub scopes: Scopes,
-    /// When there first was a token.
+    /// When there first was a token, after it was revoked last.
     #[serde(rename = "createdAtMs", with = "millis")]
     pub created_at: Timestamp,
     /// When this one took the place of another.
@@ -112,6 +112,13 @@ impl Device {
     pub fn may_be(&self, role: Role) -> bool {
         let was_approved = self.role == role || self.roles.contains(&role);
         was_approved && self.tokens.get(&role).is_none_or(|grant| grant.revoked_at.is_none())
+    }
+
+    /// What it may do in a role: what its token has, as far as that was approved. `None` where it has no token that works.
+    // INVARIANT I17: a token that another program gave more than was approved is worth what was approved.
+    #[must_use]
+    pub fn held(&self, role: Role) -> Option<Scopes> {
+        self.grant(role).map(|grant| grant.scopes.within(&self.approved()))
     }
 
     pub(super) fn approve(&mut self, scopes: Scopes) {

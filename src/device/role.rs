@@ -20,7 +20,7 @@ pub enum Role {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope(SmolStr);
 
-/// A set of rights; at most 64.
+/// A set of rights. At most 64 are asked for at once; what was approved at different times may be more together.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Scopes(BTreeSet<Scope>);
 
@@ -131,6 +131,12 @@ impl Scopes {
         out
     }
 
+    /// Those of these that the others give too.
+    #[must_use]
+    pub fn within(&self, others: &Self) -> Self {
+        Self(self.0.iter().filter(|scope| others.allow(scope.as_str())).cloned().collect())
+    }
+
     /// These and those.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
@@ -181,7 +187,8 @@ impl Serialize for Scopes {
 impl<'de> Deserialize<'de> for Scopes {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let texts = Vec::<String>::deserialize(from)?;
-        Self::parse(texts.iter().map(String::as_str)).map_err(serde::de::Error::custom)
+        let scopes = texts.iter().map(|text| Scope::parse(text)).collect::<Result<_, _>>();
+        scopes.map(Self).map_err(serde::de::Error::custom)
     }
 }
 
@@ -220,12 +227,29 @@ mod tests {
     }
 
     #[test]
+    fn within_is_what_both_give() {
+        let held = scopes(&["operator.admin", "operator.read", "operator.write", "node.x"]);
+        for (others, left) in [
+            (&["operator.read"][..], &["operator.read"][..]),
+            (&["operator.write", "node.x"], &["operator.read", "operator.write", "node.x"]),
+            (&["operator.admin"], &["operator.admin", "operator.read", "operator.write"]),
+            (&[], &[]),
+        ] {
+            assert_eq!(held.within(&scopes(others)), scopes(left), "{others:?}");
+        }
+    }
+
+    #[test]
     fn what_is_no_scope_is_refused() {
         for bad in ["", "Operator.read", "a b", "a,b", "a|b", "ä", &"x".repeat(65)] {
             assert_eq!(Scope::parse(bad), Err(ScopeError), "{bad}");
         }
         let many: Vec<String> = (0..65).map(|n| format!("s{n}")).collect();
         assert!(Scopes::parse(many.iter().map(String::as_str)).is_err());
-        assert!(Scopes::parse(many.iter().take(64).map(String::as_str)).is_ok());
+        let most = Scopes::parse(many.iter().take(64).map(String::as_str)).unwrap();
+        // What two approvals made of it is read as it was written.
+        let approved = most.and(&scopes(&["operator.admin"])).written_out();
+        let text = serde_json::to_string(&approved).unwrap();
+        assert_eq!(serde_json::from_str::<Scopes>(&text).unwrap(), approved);
     }
 }

@@ -1,3 +1,5 @@
+mod adversary;
+
 use super::*;
 use crate::clock::OsEntropy;
 

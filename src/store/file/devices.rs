@@ -96,8 +96,15 @@ impl DeviceStore {
     ) -> Result<Approved, DeviceError> {
         self.blocking(move |store| {
             let entropy = &*store.0.folder.world.entropy;
+            let mut made: Option<Approved> = None;
             let done = store.0.transact(Needs::PairedAndPending, |devices, now| {
-                Ok(devices.approve(&id, &approver, now, entropy))
+                let done = devices.approve(&id, &approver, now, entropy).or_else(|error| {
+                    // Somebody came between the device that was let in and the request that was over.
+                    let is_done = error == DeviceError::UnknownRequest;
+                    made.clone().filter(|made| is_done && made.is_in(devices)).ok_or(error)
+                });
+                made = done.as_ref().ok().cloned().or(made.take());
+                Ok(done)
             })??;
             let role = Some(done.request.role);
             store.note(&actor, "approve device", Some(&done.request.device_id), role, Some(&id));
@@ -136,8 +143,15 @@ impl DeviceStore {
         actor: Actor,
     ) -> Result<Device, DeviceError> {
         self.blocking(move |store| {
-            let remove = |devices: &mut Devices, _| Ok(devices.remove(&id, &approver));
-            let done = store.0.transact(Needs::Paired, remove)??;
+            let mut removed = None;
+            let done = store.0.transact(Needs::Paired, |devices, _| {
+                let done = devices.remove(&id, &approver).or_else(|error| {
+                    let is_done = error == DeviceError::UnknownDevice;
+                    removed.clone().filter(|_| is_done).ok_or(error)
+                });
+                removed = done.as_ref().ok().cloned().or(removed.take());
+                Ok(done)
+            })??;
             store.note(&actor, "remove device", Some(&id), None, None);
             Ok(done)
         })
@@ -155,8 +169,14 @@ impl DeviceStore {
         actor: Actor,
     ) -> Result<Cleared, DeviceError> {
         self.blocking(move |store| {
-            let clear = |devices: &mut Devices, now| Ok(devices.clear(only_requests, &approver, now));
-            let done = store.0.transact(Needs::PairedAndPending, clear)??;
+            let mut cleared = Cleared::default();
+            let done = store.0.transact(Needs::PairedAndPending, |devices, now| {
+                let done = devices.clear(only_requests, &approver, now);
+                Ok(done.map(|done| {
+                    cleared.join(done);
+                    cleared.clone()
+                }))
+            })??;
             done.devices.iter().for_each(|id| store.note(&actor, "remove device", Some(id), None, None));
             done.requests.iter().for_each(|id| store.note(&actor, "reject device", None, None, Some(id)));
             Ok(done)

@@ -58,8 +58,8 @@ impl Files {
         }
     }
 
-    /// Whom a setup code serves is durable before anything else; who is in, before nobody waits any more; and what is
-    /// over is over last.
+    /// Whom a setup code serves is durable before anything else, and who is in before its code is dead; a request goes
+    /// last, so that what was not brought to its end can be done again.
     // INVARIANT I4: what was interrupted is wholly there or wholly absent, and harmless to be done again.
     pub(super) fn write(
         &mut self,
@@ -73,10 +73,10 @@ impl Files {
             wrote |= locked.write(&mut self.bootstrap, &after.bootstrap)?;
         }
         wrote |= locked.write(&mut self.paired, &after.paired)?;
-        wrote |= locked.write(&mut self.pending, &after.pending)?;
         if !is_bound {
             wrote |= locked.write(&mut self.bootstrap, &after.bootstrap)?;
         }
+        wrote |= locked.write(&mut self.pending, &after.pending)?;
         Ok(wrote)
     }
 }
