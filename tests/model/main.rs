@@ -11,6 +11,7 @@
     reason = "tests"
 )]
 
+mod devices;
 mod neighbour;
 mod operation;
 mod play;
@@ -18,17 +19,22 @@ mod rules;
 
 use std::fmt::Write as _;
 
-use operation::Operation;
+use operation::{Operation, Operations};
 use play::{Play, Which};
-use proptest::strategy::Strategy as _;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use proptest::strategy::Strategy;
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |value| value.parse().unwrap())
 }
 
-/// Plays histories and says how the shortest one that goes wrong goes wrong.
-fn play_many(which: Which, sequences: u64, seed: u64) -> Result<(), String> {
+/// Plays histories of these operations, and finds the shortest one that goes wrong.
+fn play_with<O: std::fmt::Debug + Clone>(
+    operation: impl Strategy<Value = O>,
+    sequences: u64,
+    seed: u64,
+    play: impl Fn(&[O]) -> Result<(), TestCaseError>,
+) -> Result<(), TestError<Operations<O>>> {
     let length = usize::try_from(setting("DMGATE_MODEL_LENGTH", 16)).unwrap();
     let config = Config {
         cases: u32::try_from(sequences).unwrap(),
@@ -40,11 +46,16 @@ fn play_many(which: Which, sequences: u64, seed: u64) -> Result<(), String> {
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(config, rng);
-    let histories = proptest::collection::vec(operation::any(), 1..=length).prop_map(operation::Operations);
+    let histories = proptest::collection::vec(operation, 1..=length).prop_map(Operations);
+    runner.run(&histories, |operations| play(&operations.0))
+}
+
+/// Plays histories and says how the shortest one that goes wrong goes wrong.
+fn play_many(which: Which, sequences: u64, seed: u64) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let result = runner.run(&histories, |operations| {
+    let result = play_with(operation::any(), sequences, seed, |operations| {
         let mut play = Play::begin(which);
-        for (at, operation) in operations.0.iter().enumerate() {
+        for (at, operation) in operations.iter().enumerate() {
             if let Err(difference) = runtime.block_on(play.step(operation)) {
                 return Err(TestCaseError::fail(format!("at step {at}: {difference}")));
             }
@@ -59,12 +70,12 @@ fn play_many(which: Which, sequences: u64, seed: u64) -> Result<(), String> {
 /// More than there are processors: most of a history is waiting, above all for the kernel to take watches off.
 const THREADS: u64 = 8;
 
-fn play_all(which: Which) {
-    let (sequences, seed) = (setting("DMGATE_MODEL_SEQUENCES", 10_000), setting("DMGATE_MODEL_SEED", 1));
+fn shared_among_threads(sequences: u64, seed: u64, play: impl Fn(u64, u64) -> Result<(), String> + Sync) {
     let mut trouble = String::new();
     std::thread::scope(|scope| {
-        let play = |part| move || play_many(which, sequences.div_ceil(THREADS), seed * THREADS + part);
-        let played: Vec<_> = (0..THREADS).map(|part| scope.spawn(play(part))).collect();
+        let play = &play;
+        let part = |part| move || play(sequences.div_ceil(THREADS), seed * THREADS + part);
+        let played: Vec<_> = (0..THREADS).map(|number| scope.spawn(part(number))).collect();
         for part in played {
             if let Err(error) = part.join().unwrap() {
                 let _ = writeln!(trouble, "{error}");
@@ -72,6 +83,11 @@ fn play_all(which: Which) {
         }
     });
     assert!(trouble.is_empty(), "{trouble}");
+}
+
+fn play_all(which: Which) {
+    let (sequences, seed) = (setting("DMGATE_MODEL_SEQUENCES", 10_000), setting("DMGATE_MODEL_SEED", 1));
+    shared_among_threads(sequences, seed, |sequences, seed| play_many(which, sequences, seed));
 }
 
 #[test]
@@ -94,6 +110,6 @@ fn a_model_that_forgets_is_caught() {
 /// A history as it is printed when it went wrong: one operation a line.
 #[test]
 fn a_history_is_printed_one_operation_a_line() {
-    let history = operation::Operations(vec![Operation::Advance { minutes: 3 }, Operation::Reopen]);
+    let history = Operations(vec![Operation::Advance { minutes: 3 }, Operation::Reopen]);
     assert_eq!(format!("{history:?}"), "\n  Advance { minutes: 3 }\n  Reopen\n");
 }

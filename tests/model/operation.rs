@@ -53,9 +53,9 @@ pub(crate) enum By {
 
 /// A history; printed one operation a line.
 #[derive(Clone)]
-pub(crate) struct Operations(pub(crate) Vec<Operation>);
+pub(crate) struct Operations<O = Operation>(pub(crate) Vec<O>);
 
-impl fmt::Debug for Operations {
+impl<O: fmt::Debug> fmt::Debug for Operations<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f)?;
         self.0.iter().try_for_each(|operation| writeln!(f, "  {operation:?}"))
