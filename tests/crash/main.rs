@@ -17,6 +17,7 @@ mod cancel;
 mod child;
 mod crowd;
 mod deed;
+mod devices;
 mod durable;
 mod machine;
 mod steps;

@@ -15,10 +15,10 @@ const ERRORS: [i32; 7] = [28, 5, 13, 24, 30, 122, 4];
 /// What a transaction does to a file in place of which a new one is put, before the name is made durable.
 const REPLACING: [Step; 4] = [Step::CreateTemp, Step::WriteTemp, Step::SyncTemp, Step::Rename];
 
-const WRITING: [Step; 3] = [Step::WriteLock, Step::WriteTemp, Step::Append];
+pub(crate) const WRITING: [Step; 3] = [Step::WriteLock, Step::WriteTemp, Step::Append];
 
 /// Does `then` at the step of this number, and what `later` says at those that follow; says which steps there were.
-fn at_step(
+pub(crate) fn at_step(
     number: usize,
     then: Fault,
     later: impl Fn(Step) -> Option<Fault> + Send + Sync,
@@ -148,7 +148,7 @@ pub(crate) fn changes(step: Step) -> bool {
 
 /// The ways in which a step fails: in the short form with one error after the other, and where something is written also
 /// when half of it is.
-fn failures(step: Step, number: usize) -> Vec<Fault> {
+pub(crate) fn failures(step: Step, number: usize) -> Vec<Fault> {
     let errors = if all() { ERRORS.to_vec() } else { vec![ERRORS[number % ERRORS.len()]] };
     let short = errors.iter().map(|code| Fault::Short(*code)).filter(|_| WRITING.contains(&step));
     errors.iter().map(|code| Fault::Fail(*code)).chain(short).collect()

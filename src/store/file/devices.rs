@@ -10,8 +10,8 @@ use super::part::attempt;
 use super::{FileOptions, audit};
 use crate::clock::{Timestamp, World};
 use crate::device::{
-    Approved, Approver, Ask, Bootstrap, Cleared, Connected, Credential, Device, DeviceError, DeviceId,
-    DeviceRequest, DeviceRequestId, Devices, Grant, Role, Scopes,
+    Admission, Approved, Approver, Ask, Bootstrap, Cleared, Connected, Credential, Device, DeviceError,
+    DeviceId, DeviceRequest, DeviceRequestId, Devices, Grant, Refused, Role, Scopes,
 };
 use crate::store::{Actor, StoreError};
 
@@ -77,8 +77,17 @@ impl DeviceStore {
                     return Ok(connected);
                 }
             }
+            let mut came: Option<Admission> = None;
             store.0.transact(needs, |devices, now| {
-                Ok(devices.connect(&ask, &credential, now, &*world.entropy)?)
+                let connected = devices.connect(&ask, &credential, now, &*world.entropy)?;
+                // Somebody came in between after it was let in and its code was dead.
+                let earlier = came.take().filter(|came| devices.stands(&came.session));
+                let connected = match (connected, earlier) {
+                    (Connected::Refused(Refused::Bootstrap), Some(came)) => Connected::In(came),
+                    (connected, _) => connected,
+                };
+                came = if let Connected::In(in_now) = &connected { Some(in_now.clone()) } else { None };
+                Ok(connected)
             })
         })
         .await
@@ -124,8 +133,21 @@ impl DeviceStore {
         actor: Actor,
     ) -> Result<DeviceRequest, DeviceError> {
         self.blocking(move |store| {
-            let reject = |devices: &mut Devices, now| Ok(devices.reject(&id, &approver, now));
-            let done = store.0.transact(Needs::PairedAndPending, reject)??;
+            let mut rejected: Option<(DeviceRequest, Option<Device>)> = None;
+            let done = store.0.transact(Needs::PairedAndPending, |devices, now| {
+                let done = devices.reject(&id, &approver, now).or_else(|error| {
+                    // Gone by our own hand, unless somebody let the device in.
+                    let is_done = |(request, known): &(DeviceRequest, Option<Device>)| {
+                        error == DeviceError::UnknownRequest
+                            && devices.device(&request.device_id) == known.as_ref()
+                    };
+                    rejected.clone().filter(is_done).map(|(request, _)| request).ok_or(error)
+                });
+                if let Ok(request) = &done {
+                    rejected = Some((request.clone(), devices.device(&request.device_id).cloned()));
+                }
+                Ok(done)
+            })??;
             store.note(&actor, "reject device", Some(&done.device_id), Some(done.role), Some(&id));
             Ok(done)
         })

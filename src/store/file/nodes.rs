@@ -54,8 +54,18 @@ impl NodeStore {
     /// [`DeviceError`].
     pub async fn approve(&self, id: DeviceRequestId, actor: Actor) -> Result<PairedNode, DeviceError> {
         let asked = id.clone();
-        let done =
-            self.transact(move |nodes, now, entropy| Ok(nodes.approve(&asked, now, entropy))).await??;
+        let mut made: Option<PairedNode> = None;
+        let approve = move |nodes: &mut Nodes, now, entropy: &dyn Entropy| {
+            let done = nodes.approve(&asked, now, entropy).or_else(|error| {
+                // Somebody came in between after it was approved, and its request was over.
+                let is_done =
+                    |made: &PairedNode| error == DeviceError::UnknownRequest && nodes.paired.contains(made);
+                made.clone().filter(is_done).ok_or(error)
+            });
+            made = done.as_ref().ok().cloned().or(made.take());
+            Ok(done)
+        };
+        let done = self.transact(approve).await??;
         self.note(&actor, "approve node", &done.ask, Some(&id));
         Ok(done)
     }
@@ -66,7 +76,20 @@ impl NodeStore {
     /// [`DeviceError`].
     pub async fn reject(&self, id: DeviceRequestId, actor: Actor) -> Result<NodeRequest, DeviceError> {
         let asked = id.clone();
-        let done = self.transact(move |nodes, now, _| Ok(nodes.reject(&asked, now))).await??;
+        let mut rejected: Option<NodeRequest> = None;
+        let reject = move |nodes: &mut Nodes, now, _: &dyn Entropy| {
+            let done = nodes.reject(&asked, now).or_else(|error| {
+                let is_in = |was: &NodeRequest| {
+                    let is_it = |node: &&PairedNode| node.ask.node_id == was.ask.node_id;
+                    nodes.paired.iter().find(is_it).is_some_and(|node| node.approved_at >= was.asked_at)
+                };
+                let is_done = |was: &NodeRequest| error == DeviceError::UnknownRequest && !is_in(was);
+                rejected.clone().filter(is_done).ok_or(error)
+            });
+            rejected = done.as_ref().ok().cloned().or(rejected.take());
+            Ok(done)
+        };
+        let done = self.transact(reject).await??;
         self.note(&actor, "reject node", &done.ask, Some(&id));
         Ok(done)
     }

@@ -58,8 +58,8 @@ impl Files {
         }
     }
 
-    /// Whom a setup code serves is durable before anything else, and who is in before its code is dead; a request goes
-    /// last, so that what was not brought to its end can be done again.
+    /// Whom a setup code serves is durable before anything else; who is let in is so before their code is dead, and before
+    /// they wait no more; who has to leave leaves last. So what was not brought to its end can be done again.
     // INVARIANT I4: what was interrupted is wholly there or wholly absent, and harmless to be done again.
     pub(super) fn write(
         &mut self,
@@ -68,15 +68,17 @@ impl Files {
         after: &Devices,
     ) -> Result<bool, Interrupted> {
         let is_bound = after.bootstrap.iter().any(|one| !before.bootstrap.contains(one));
+        let leaves = after.paired.len() < before.paired.len();
         let mut wrote = false;
-        if is_bound {
+        if is_bound || leaves {
             wrote |= locked.write(&mut self.bootstrap, &after.bootstrap)?;
         }
-        wrote |= locked.write(&mut self.paired, &after.paired)?;
-        if !is_bound {
+        if !leaves {
+            wrote |= locked.write(&mut self.paired, &after.paired)?;
             wrote |= locked.write(&mut self.bootstrap, &after.bootstrap)?;
         }
         wrote |= locked.write(&mut self.pending, &after.pending)?;
+        wrote |= locked.write(&mut self.paired, &after.paired)?;
         Ok(wrote)
     }
 }
