@@ -17,7 +17,7 @@ fn open(state: &Path, world: World) -> DeviceStore {
     DeviceStore::open(FileOptions::new(state), world).unwrap()
 }
 
-fn ask(seed: u8) -> Ask {
+pub(crate) fn ask(seed: u8) -> Ask {
     Ask {
         identity: Identity::unproven(PublicKey::from_bytes([seed; 32])),
         role: Role::Node,
@@ -28,7 +28,7 @@ fn ask(seed: u8) -> Ask {
     }
 }
 
-fn owner() -> Actor {
+pub(crate) fn owner() -> Actor {
     Actor { name: "test".into(), surface: Surface::Local }
 }
 

@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod damage;
 mod devices;
 mod freshness;
 mod suite;

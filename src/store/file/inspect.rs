@@ -1,5 +1,7 @@
 //! What `doctor` says about the state directory. It reads everything and changes nothing.
 
+mod records;
+
 use std::path::Path;
 
 use rustix::fs::Mode;
@@ -65,6 +67,8 @@ pub(super) fn inspect(inner: &Inner) -> Vec<Finding> {
         }
         Err(error) => report.say(Level::Error, state, trouble::fault(&error).detail(), AS_IT_SAYS),
     }
+    report.devices(state);
+    report.nodes(state);
     if let Some(why) = inner.freshness.fall_back() {
         let mend = "nothing is wrong, but each message costs some system calls more; a local disk is faster";
         report.say(Level::Warning, state, &why, mend);
@@ -133,10 +137,7 @@ impl Report {
             let role = role_of(name);
             match &role {
                 Role::Sidecar => self.sidecar(dir, name),
-                Role::Leftover => {
-                    let problem = "left behind by a program that was cut off while it wrote";
-                    self.say(Level::Note, &path, problem, "remove it, once no program writes");
-                }
+                Role::Leftover => self.leftover(&path),
                 Role::Other => {}
                 Role::Pending | Role::Allowed(_) | Role::Journal => self.state_file(dir, name, &role),
             }
@@ -148,18 +149,7 @@ impl Report {
 
     fn state_file(&mut self, dir: &Dir, name: &str, role: &Role) {
         let path = dir.path().join(name);
-        let facts: Option<Inspection> = dir.inspect(name).ok().flatten();
-        if facts.is_some_and(|facts| facts.is_readable_by_others() && !facts.is_writable_by_others()) {
-            let mend = "run `chmod 600` on it; dmgate does so at its next write";
-            self.say(Level::Warning, &path, "others can read it", mend);
-        }
-        let contents = match dir.read(name) {
-            Ok(Some(contents)) => contents.bytes,
-            Ok(None) => return,
-            Err(error) => {
-                return self.say(Level::Error, &path, trouble::fault(&error).detail(), AS_IT_SAYS);
-            }
-        };
+        let Some(contents) = self.contents(dir, name) else { return };
         let ahead = |at: i64| at > self.now.as_millis();
         let (trouble, ahead) = match role {
             Role::Pending => match PendingDocument::parse(&contents) {
@@ -182,22 +172,46 @@ impl Report {
             Role::Sidecar | Role::Leftover | Role::Other => (None, false),
         };
         if let Some(problem) = trouble {
-            self.say(
-                Level::Error,
-                &path,
-                &problem,
-                "mend the file by hand, or put a copy back; dmgate leaves it as it is",
-            );
+            self.damaged(&path, &problem);
         }
         if ahead {
-            let problem = "holds times later than now: a clock ran ahead";
-            self.say(
-                Level::Warning,
-                &path,
-                problem,
-                "check the clock; the times count from now on when next needed",
-            );
+            self.ahead(&path);
         }
+    }
+
+    /// What is in a file; it is told of who can read it, and of why we can't.
+    fn contents(&mut self, dir: &Dir, name: &str) -> Option<Vec<u8>> {
+        let path = dir.path().join(name);
+        let facts: Option<Inspection> = dir.inspect(name).ok().flatten();
+        if facts.is_some_and(|facts| facts.is_readable_by_others() && !facts.is_writable_by_others()) {
+            let mend = "run `chmod 600` on it; dmgate does so at its next write";
+            self.say(Level::Warning, &path, "others can read it", mend);
+        }
+        let contents = dir.read(name);
+        if let Err(error) = &contents {
+            self.say(Level::Error, &path, trouble::fault(error).detail(), AS_IT_SAYS);
+        }
+        contents.ok().flatten().map(|contents| contents.bytes)
+    }
+
+    fn damaged(&mut self, path: &Path, problem: &str) {
+        let mend = "mend the file by hand, or put a copy back; dmgate leaves it as it is";
+        self.say(Level::Error, path, problem, mend);
+    }
+
+    fn ahead(&mut self, path: &Path) {
+        let problem = "holds times later than now: a clock ran ahead";
+        self.say(
+            Level::Warning,
+            path,
+            problem,
+            "check the clock; the times count from now on when next needed",
+        );
+    }
+
+    fn leftover(&mut self, path: &Path) {
+        let problem = "left behind by a program that was cut off while it wrote";
+        self.say(Level::Note, path, problem, "remove it, once no program writes");
     }
 
     fn strange_entries(&mut self, path: &Path, channel: &ChannelId, document: &AllowDocument) {

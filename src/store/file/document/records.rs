@@ -54,6 +54,11 @@ impl<T: Record> Records<T> {
         self.0.iter().filter_map(|entry| entry.value.clone()).collect()
     }
 
+    /// How many entries are none that we know.
+    pub(crate) fn strange(&self) -> usize {
+        self.0.iter().filter(|entry| entry.value.is_none()).count()
+    }
+
     /// Makes these the records. Says whether anything changed.
     // INVARIANT I10: what did not change is written back as it was, and so is what we don't know.
     pub(crate) fn set(&mut self, values: &[T]) -> bool {
