@@ -19,4 +19,5 @@ mod e_order;
 mod f_approval;
 mod g_flood;
 mod ground;
+mod h_devices;
 mod i_storage;
