@@ -166,5 +166,10 @@ mod tests {
         let mut changed = encrypted.clone();
         changed[31] ^= 1;
         assert!(matches!(decrypted(&changed, 16, 100).await, Err(FetchError::Failed(_))));
+        // Ends that are no padding: three and two, and nothing.
+        for end in ["e7b5bf2a0e0e12b4f20470a015b2546b", "9cee81f0d33141a33307629acd71fd76"] {
+            let end = hex::decode(end).unwrap();
+            assert!(matches!(decrypted(&end, 16, 100).await, Err(FetchError::Failed(_))));
+        }
     }
 }
