@@ -21,6 +21,8 @@ async fn a_whisper_goes_from_our_own_user() {
         let call = side.server.call().await;
         let seen = (call.line.clone(), call.json(), call.header("client-id").map(str::to_owned));
         call.answer(204, "").await;
+        let kept = side.keeper.load().await.unwrap().unwrap();
+        assert!(kept.contains("[42,"), "whom we wrote to today is saved before we do: {kept}");
         seen
     })
     .await;

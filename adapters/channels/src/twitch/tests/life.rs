@@ -34,7 +34,13 @@ async fn who_is_moved_has_the_new_connection_before_the_old_one_ends() {
         word("session_reconnect", "r", &json!({ "session": session }))
     };
     // Nobody else's host is gone to.
-    old.say(&moved("wss://evil.test/ws".to_owned())).await;
+    let elsewhere = FakeSocket::start().await;
+    old.say(&moved(elsewhere.url("/ws"))).await;
+    for id in ["a", "b"] {
+        old.say(&said(id, id)).await;
+        assert_eq!(running.text().await, id);
+        assert!(elsewhere.accept_or_none().await.is_none(), "it is not Twitch's");
+    }
     old.say(&moved(side.socket.url("/ws?challenge=s3cret"))).await;
     old.say(&said("1", "on the old one")).await;
     assert_eq!(running.text().await, "on the old one", "it is read as long as it is there");
