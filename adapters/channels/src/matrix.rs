@@ -28,7 +28,7 @@ mod sync;
 mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use api::ClientApi;
@@ -76,8 +76,8 @@ pub struct Matrix {
     rooms: Rooms,
     /// There are new invites to be looked at.
     invited: Notify,
-    /// A poll is under way, or was the last one and failed.
-    few: AtomicBool,
+    /// How many polls failed, one after another; with the one that is under way.
+    failed: AtomicU32,
     seen: Dedupe<String>,
     status: StatusCell,
     world: World,
@@ -128,7 +128,7 @@ impl Matrix {
             place: Kept::new(setup.account.clone(), setup.keeper),
             rooms: Rooms::default(),
             invited: Notify::new(),
-            few: AtomicBool::new(false),
+            failed: AtomicU32::new(0),
             seen: Dedupe::new(10_000),
             status: StatusCell::new(setup.account),
             world: setup.world,

@@ -32,6 +32,27 @@ pub(super) struct ClientApi {
 /// Which rooms are direct chats with whom: account data, for all clients of the account.
 pub(super) type DirectRooms = BTreeMap<String, Vec<String>>;
 
+/// How much a poll may bring.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Amount {
+    Usual,
+    /// One event of each room.
+    Few,
+    /// The same, and not what is in it: it fits into an answer whatever was written in however many rooms.
+    Bare,
+}
+
+/// What is asked of an event then: that it happened, and what an invite needs.
+const BARE: [&str; 7] = [
+    "type",
+    "event_id",
+    "sender",
+    "state_key",
+    "origin_server_ts",
+    "content.membership",
+    "content.is_direct",
+];
+
 /// What a refusal looks like.
 #[derive(Deserialize)]
 struct Refusal {
@@ -60,25 +81,28 @@ impl ClientApi {
         self.text(&answer, "user_id", "it does not say who we are")
     }
 
-    /// What happened since a place in the stream; the homeserver waits for it for so long. `few` asks for as little as
-    /// can be.
+    /// What happened since a place in the stream; the homeserver waits for it for so long.
     pub(super) async fn sync(
         &self,
         since: Option<&str>,
         wait: Duration,
-        few: bool,
+        amount: Amount,
     ) -> Result<Answer, ApiError> {
         let none = json!({ "types": [] });
-        let filter = json!({
+        let is_little = amount != Amount::Usual || since.is_none();
+        let mut filter = json!({
             "presence": none,
             "account_data": { "types": ["m.direct"] },
             "room": {
                 "account_data": none,
                 "ephemeral": none,
                 "state": none,
-                "timeline": { "limit": if few || since.is_none() { 1 } else { 20 } },
+                "timeline": { "limit": if is_little { 1 } else { 20 } },
             },
         });
+        if let (Amount::Bare, Some(filter)) = (amount, filter.as_object_mut()) {
+            filter.insert("event_fields".to_owned(), json!(BARE));
+        }
         let mut path = format!("sync?timeout={}&filter={}", wait.as_millis(), encoded(&filter.to_string()));
         if let Some(since) = since {
             path.push_str(&format!("&since={}", encoded(since)));

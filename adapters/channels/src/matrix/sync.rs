@@ -11,7 +11,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::api::direct_rooms;
+use super::api::{Amount, direct_rooms};
 use super::event::{self, Found};
 use super::place::{Place, TAKEN};
 use super::room::Members;
@@ -135,23 +135,27 @@ impl Matrix {
         loop {
             let since = self.place.get().await.next_batch;
             // After trouble we ask for little: the answer may have been too large.
-            let few = self.few.swap(true, Ordering::Relaxed);
+            let amount = match self.failed.fetch_add(1, Ordering::Relaxed) {
+                0 => Amount::Usual,
+                1 => Amount::Few,
+                _ => Amount::Bare,
+            };
             let answer = tokio::select! {
                 () = line.shutdown.cancelled() => return End::Stopped,
-                answer = self.api.sync(since.as_deref(), wait, few) => answer,
+                answer = self.api.sync(since.as_deref(), wait, amount) => answer,
             };
             let answer = match answer {
                 Ok(answer) => answer,
                 Err(error) => return self.lost(&error, since.is_some()).await,
             };
-            self.few.store(false, Ordering::Relaxed);
+            self.failed.store(0, Ordering::Relaxed);
             if wait.is_zero() {
                 self.status.set(ChannelStatus::Ready);
                 line.inbox.reachable(&self.meta.account);
                 wait = self.pace.poll;
             }
             let next = answer.next_batch.clone();
-            match self.take(line, since.as_deref(), answer).await {
+            match self.take(line, since.as_deref(), answer, amount).await {
                 // Only now: what is before it never comes again.
                 Ok(()) => self.place.change(|place| place.moved(next)).await,
                 Err(broken) => {
@@ -181,7 +185,13 @@ impl Matrix {
     }
 
     /// Takes what a poll brought.
-    async fn take(&self, line: &Line<'_>, since: Option<&str>, answer: Answer) -> Result<(), Broken> {
+    async fn take(
+        &self,
+        line: &Line<'_>,
+        since: Option<&str>,
+        answer: Answer,
+        amount: Amount,
+    ) -> Result<(), Broken> {
         for data in &answer.account_data.events {
             if let (Some("m.direct"), Some(content)) = (event::text(data, "/type"), data.get("content")) {
                 self.rooms.set_direct(&direct_rooms(content));
@@ -192,6 +202,14 @@ impl Matrix {
         // The first time, what was said before is not for us.
         let Some(since) = since else { return Ok(()) };
         for (room, Joined { timeline }) in answer.rooms.join {
+            if amount == Amount::Bare {
+                // It says where something happened. What it was is asked for, room by room; elsewhere it is refused anyhow.
+                self.rooms.forget(&room);
+                if self.rooms.direct_user(&room).is_some() {
+                    self.fill(line, &room, since, &answer.next_batch).await?;
+                }
+                continue;
+            }
             if timeline.limited || timeline.events.iter().any(event::is_of_a_member) {
                 self.rooms.forget(&room);
             }

@@ -31,11 +31,48 @@ async fn polling_goes_on_after_every_kind_of_trouble() {
     let stalled = homeserver.poll().await.stall();
     let poll = homeserver.poll().await;
     unstall(stalled);
-    homeserver.answer(poll, in_room(DM, &[said("$1", "hello")])).await;
+    homeserver.pages.insert("s1".to_owned(), json!({ "chunk": [said("$1", "hello")] }));
+    homeserver.answer(poll, in_room(DM, &[json!({ "event_id": "$1", "sender": ANN })])).await;
     assert_eq!(running.texts(&mut homeserver, 1).await, ["hello"]);
     let poll = homeserver.poll().await;
     assert_eq!(running.bot.status(), ChannelStatus::Ready);
     assert!(parameter(&poll, "filter").unwrap().contains("\"limit\":20}"), "{}", poll.line);
+    running.end().await;
+}
+
+#[tokio::test]
+async fn however_much_was_written_in_however_many_rooms_it_goes_on() {
+    let mut homeserver = Homeserver::start().await;
+    let mut running = run(&bot(&homeserver.server, &Arc::default(), |_| {}), 8);
+    let filter = |poll: &Call| parameter(poll, "filter").unwrap();
+    let too_much = vec![b' '; 17 * 1024 * 1024];
+    for expected in ["\"limit\":20}", "\"limit\":1}"] {
+        let poll = homeserver.poll().await;
+        assert!(
+            filter(&poll).contains(expected) && !filter(&poll).contains("event_fields"),
+            "{}",
+            filter(&poll)
+        );
+        poll.answer(200, too_much.clone()).await;
+    }
+    let poll = homeserver.poll().await;
+    let asked: Value = serde_json::from_str(&filter(&poll)).unwrap();
+    let fields: Vec<&str> =
+        asked["event_fields"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert!(!fields.contains(&"content") && fields.contains(&"event_id"), "{fields:?}");
+    // Where something was said is in the answer, and what is not. In a chat with Ann it is asked for.
+    homeserver.pages.insert("s1".to_owned(), json!({ "chunk": [said("$1", "one"), said("$2", "two")] }));
+    let bare = json!({ "event_id": "$2", "sender": ANN, "type": "m.room.message", "content": {} });
+    let room = json!({ "timeline": { "events": [bare], "limited": true, "prev_batch": "p" } });
+    let rooms = json!({ "join": { DM: room, "!other:example.org": room } });
+    homeserver.answer(poll, json!({ "rooms": rooms })).await;
+    assert_eq!(running.texts(&mut homeserver, 2).await, ["one", "two"]);
+    assert_eq!(
+        homeserver.asked("/messages"),
+        [format!("GET rooms/{DM}/messages?dir=f&limit=50&from=s1&to=s2")]
+    );
+    let poll = homeserver.poll().await;
+    assert!(filter(&poll).contains("\"limit\":20}") && !filter(&poll).contains("event_fields"));
     running.end().await;
 }
 
