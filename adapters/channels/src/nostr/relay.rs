@@ -52,6 +52,8 @@ struct Connection<'a> {
     page: (usize, Option<u64>),
     /// Where the page before it ended.
     until: Option<u64>,
+    /// Whether the operator knows that something could not be asked for.
+    has_gap: bool,
 }
 
 impl Relay {
@@ -112,10 +114,18 @@ impl Nostr {
             Ok(socket) => socket,
             Err(end) => return lost(end),
         };
-        let (login, page, until) = (None, (0, None), None);
-        let since = self.now().saturating_sub(BACK);
-        let mut connection =
-            Connection { nostr: self, relay, inbox, shutdown, socket, since, login, page, until };
+        let mut connection = Connection {
+            nostr: self,
+            relay,
+            inbox,
+            shutdown,
+            socket,
+            since: self.now().saturating_sub(BACK),
+            login: None,
+            page: (0, None),
+            until: None,
+            has_gap: false,
+        };
         match connection.serve().await {
             Ok(end) => {
                 connection.socket.close(1000).await;
@@ -199,11 +209,19 @@ impl Connection<'_> {
             }
         }
         let (count, oldest) = std::mem::take(&mut self.page);
-        let next =
-            oldest.filter(|oldest| count >= PAGE && *oldest > self.since && self.until != Some(*oldest));
-        if let Some(oldest) = next {
-            self.until = Some(oldest);
-            return self.ask(OLDER, Some(oldest)).await;
+        let is_older = |oldest: &u64| *oldest > self.since && self.until.is_none_or(|until| *oldest <= until);
+        if let Some(oldest) = oldest.filter(|oldest| count >= PAGE && is_older(oldest)) {
+            let is_stuck = self.until == Some(oldest);
+            if is_stuck && !std::mem::replace(&mut self.has_gap, true) {
+                tracing::warn!(
+                    account = %self.nostr.meta.account, relay = %self.relay.url,
+                    "more events bear one time than the relay gives at once; some of them are not seen"
+                );
+            }
+            // What lies below is not hidden by them.
+            let until = if is_stuck { oldest - 1 } else { oldest };
+            self.until = Some(until);
+            return self.ask(OLDER, Some(until)).await;
         }
         if subscription == OLDER {
             self.socket.send(json!(["CLOSE", OLDER]).to_string()).await?;

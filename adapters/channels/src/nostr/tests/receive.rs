@@ -47,6 +47,57 @@ async fn what_a_relay_cuts_is_asked_for_page_after_page() {
 }
 
 #[tokio::test]
+async fn a_page_of_one_time_does_not_hide_what_lies_below_it() {
+    let relay = FakeSocket::start().await;
+    let mut running = run(&bot(&[relay.url("")], &Arc::default(), |_| {}), 64);
+    let (mut peer, _) = asked(&relay).await;
+    let at = NOW - 1_000;
+    let flood: Vec<Value> =
+        (0..50).map(|number| made(&json!({ "kind": 4, "text": number.to_string(), "at": at }))).collect();
+    for event in &flood {
+        give(&mut peer, event).await;
+        running.text().await;
+    }
+    peer.say(r#"["EOSE","dmgate"]"#).await;
+    for until in [at, at - 1] {
+        assert_eq!(peer.json().await[2]["until"].as_u64(), Some(until));
+        // The relay gives no more than a page, and what it gives first is the flood.
+        let hidden = made(&json!({ "kind": 4, "text": "hidden", "at": at - 1 }));
+        let page = if until == at { flood.clone() } else { vec![hidden] };
+        for event in page {
+            peer.say(&json!(["EVENT", "dmgate-older", event]).to_string()).await;
+        }
+        peer.say(r#"["EOSE","dmgate-older"]"#).await;
+    }
+    assert_eq!(running.text().await, "hidden");
+    assert_eq!(peer.json().await, json!(["CLOSE", "dmgate-older"]));
+    running.end().await;
+}
+
+#[tokio::test]
+async fn a_relay_that_gives_the_same_whatever_it_is_asked_is_not_asked_for_ever() {
+    let relay = FakeSocket::start().await;
+    let mut running = run(&bot(&[relay.url("")], &Arc::default(), |_| {}), 64);
+    let (mut peer, _) = asked(&relay).await;
+    let flood: Vec<Value> =
+        (0..50).map(|number| made(&json!({ "kind": 4, "text": number.to_string() }))).collect();
+    for event in &flood {
+        give(&mut peer, event).await;
+        running.text().await;
+    }
+    peer.say(r#"["EOSE","dmgate"]"#).await;
+    for until in [NOW, NOW - 1] {
+        assert_eq!(peer.json().await[2]["until"].as_u64(), Some(until));
+        for event in &flood {
+            peer.say(&json!(["EVENT", "dmgate-older", event]).to_string()).await;
+        }
+        peer.say(r#"["EOSE","dmgate-older"]"#).await;
+    }
+    assert_eq!(peer.json().await, json!(["CLOSE", "dmgate-older"]));
+    running.end().await;
+}
+
+#[tokio::test]
 async fn who_we_are_is_said_where_it_is_asked_and_then_everything_is_asked_for_again() {
     let relay = FakeSocket::start().await;
     let mut running = run(&bot(&[relay.url("")], &Arc::default(), |_| {}), 8);
