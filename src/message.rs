@@ -244,8 +244,8 @@ pub enum Origin {
 }
 
 /// Where an answer goes: opaque to the gate, written and read by the adapter only, kept with a request so that a later
-/// notice finds its way. At most 4,096 bytes are kept.
-#[derive(Clone, PartialEq, Eq, Hash, Default, Debug, serde::Serialize, serde::Deserialize)]
+/// notice finds its way. At most 4,096 bytes are kept. It may hold what only the platform should see: `Debug` shows its length.
+#[derive(Clone, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct ReplyRoute(Arc<str>);
 
@@ -263,6 +263,12 @@ impl ReplyRoute {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl fmt::Debug for ReplyRoute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ReplyRoute({} bytes)", self.0.len())
     }
 }
 

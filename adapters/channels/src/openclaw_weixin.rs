@@ -10,8 +10,9 @@
 //! next login, and tries the old token again after an hour, since Tencent's own program does so.
 //!
 //! The server's cursor moves when the gate has taken a whole batch, so a crash loses none. What was taken of a batch that
-//! a shutdown cut short is kept, and does not count again. An answer needs the `context_token` of the last message of its
-//! receiver; the newest is kept for each sender, since the notice of an approval may be sent after a restart.
+//! a shutdown cut short is kept, and does not count again. An answer needs the `context_token` of a message of its
+//! receiver: it is part of the route, since the notice of an approval may be sent after a restart and after any number of
+//! strangers; of those who wrote last the newest is kept, and goes before that.
 //!
 //! The numbers of messages are 64 bits long and never pass through a float.
 
@@ -21,6 +22,7 @@ mod config;
 mod decrypt;
 mod login;
 mod poll;
+mod route;
 mod send;
 mod session;
 #[cfg(test)]
@@ -62,8 +64,8 @@ pub(crate) const CHANNEL: Channel = Channel {
 /// Tencent's hosts: the server may send us from one to another.
 const HOSTS: &[&str] = &["*.weixin.qq.com"];
 
-/// Of how many senders the last token is kept.
-const SENDERS: usize = 512;
+/// Of how many senders the last token is kept. Anybody can push out anybody here.
+const SENDERS: usize = 64;
 
 /// How many messages of a batch that was cut short are remembered.
 const TAKEN: usize = 1_024;

@@ -162,10 +162,13 @@ impl Weixin {
     ) -> Option<Vec<String>> {
         let mut taken = Vec::new();
         for message in messages {
-            let id = update::id(message);
+            let parsed = self.parse(session, message);
+            // What is still being written comes again with the same number.
+            let acts = parsed.as_ref().is_some_and(|parsed| parsed.event.acts());
+            let id = update::id(message).filter(|_| acts);
             let is_new = id.clone().is_none_or(|id| self.seen.is_new(id));
             let goes_on = !shutdown.is_cancelled()
-                && match self.parse(session, message).filter(|_| is_new) {
+                && match parsed.filter(|_| is_new) {
                     Some(parsed) => {
                         self.remember(&parsed, message).await;
                         inbox.deliver(parsed).await

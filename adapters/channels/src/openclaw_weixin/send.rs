@@ -6,16 +6,17 @@ use std::time::Duration;
 use dmgate::{OutboundText, ReplyRoute, SendError};
 use serde_json::{Value, json};
 
+use super::Weixin;
+use super::route::Route;
 use super::session::Session;
-use super::{Weixin, update};
 
 /// How long WeChat may take to show that we are writing.
 const TYPING: Duration = Duration::from_secs(3);
 
 impl Weixin {
-    /// Sends one text, plain, with the token of the last message of its receiver.
+    /// Sends one text, plain, with the token of the last message of its receiver that is known.
     pub(super) async fn send(&self, route: &ReplyRoute, text: &OutboundText) -> Result<(), SendError> {
-        let Some(person) = person(route) else {
+        let Some(route) = Route::parse(route) else {
             return Err(SendError::Impossible { reason: "this is no way to a person".to_owned() });
         };
         let Some(session) = self.session() else {
@@ -24,12 +25,12 @@ impl Weixin {
         };
         let message = json!({ "msg": {
             "from_user_id": "",
-            "to_user_id": person,
+            "to_user_id": route.person,
             // The same for each try. That WeChat drops a second one is not promised.
             "client_id": format!("dmgate-{}", text.idempotency_key),
             "message_type": 2,
             "message_state": 2,
-            "context_token": self.token_of(person).await,
+            "context_token": self.token_of(&route).await,
             "item_list": [{ "type": 1, "text_item": { "text": text.body } }],
         }});
         let sent = session.link.call("ilink/bot/sendmessage", message).await;
@@ -39,18 +40,19 @@ impl Weixin {
 
     /// Shows that we are writing; the answer itself does not wait for it for long.
     pub(super) async fn type_to(&self, route: &ReplyRoute) {
-        if let (Some(person), Some(session)) = (person(route), self.session()) {
-            let _ = tokio::time::timeout(TYPING, self.show(&session, person)).await;
+        if let (Some(route), Some(session)) = (Route::parse(route), self.session()) {
+            let _ = tokio::time::timeout(TYPING, self.show(&session, &route)).await;
         }
     }
 
-    async fn show(&self, session: &Session, person: &str) -> Option<()> {
+    async fn show(&self, session: &Session, route: &Route<'_>) -> Option<()> {
+        let person = route.person;
         let held =
             self.tickets.lock().unwrap_or_else(PoisonError::into_inner).get(&person.to_owned()).cloned();
         let ticket = match held {
             Some(ticket) => ticket,
             None => {
-                let asked = json!({ "ilink_user_id": person, "context_token": self.token_of(person).await });
+                let asked = json!({ "ilink_user_id": person, "context_token": self.token_of(route).await });
                 let answer = session.link.call("ilink/bot/getconfig", asked).await.ok()?;
                 let ticket = answer.get("typing_ticket")?.as_str().filter(|ticket| !ticket.is_empty())?;
                 ticket.to_owned()
@@ -64,15 +66,9 @@ impl Weixin {
         Some(())
     }
 
-    async fn token_of(&self, person: &str) -> Value {
-        self.kept
-            .look(|place| place.tokens.get(&person.to_owned()).cloned())
-            .await
-            .map_or(Value::Null, Value::String)
+    /// The newest token that there is. Strangers may have pushed it out of those that are kept; the route's own stays.
+    async fn token_of(&self, route: &Route<'_>) -> Value {
+        let newest = self.kept.look(|place| place.tokens.get(&route.person.to_owned()).cloned()).await;
+        newest.or_else(|| route.token.map(str::to_owned)).map_or(Value::Null, Value::String)
     }
-}
-
-/// The person behind a route. Groups and bots have other ids: nothing is ever sent there.
-fn person(route: &ReplyRoute) -> Option<&str> {
-    Some(route.as_str()).filter(|id| update::is_person(id))
 }

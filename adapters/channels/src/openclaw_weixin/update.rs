@@ -1,13 +1,13 @@
 //! Messages: who said what where.
 
 use dmgate::{
-    AccountKey, Authenticity, Conversation, EventKind, InboundMessage, Origin, ReplyRoute, Sender, SenderId,
-    Timestamp,
+    AccountKey, Authenticity, Conversation, EventKind, InboundMessage, Origin, Sender, SenderId, Timestamp,
 };
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::attachment::{self, Picture, Recording, Stored, Video};
+use super::route::{Route, is_token};
 
 /// How the ids of people end.
 const PERSON: &str = "@im.wechat";
@@ -17,9 +17,6 @@ const ITEMS: usize = 64;
 
 /// The longest id of a message.
 const ID_LIMIT: usize = 64;
-
-/// The longest `context_token` that is kept; so many of them fit into what an adapter keeps.
-const TOKEN_LIMIT: usize = 1_500;
 
 #[derive(Deserialize)]
 struct Message {
@@ -68,10 +65,7 @@ fn number(id: &Value) -> Option<String> {
 
 /// What an answer to this message must carry.
 pub(super) fn context_token(message: &Value) -> Option<&str> {
-    let token = message.get("context_token")?.as_str()?;
-    // As JSON it must not become longer.
-    let is_plain = token.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'));
-    (is_plain && !token.is_empty() && token.len() <= TOKEN_LIMIT).then_some(token)
+    message.get("context_token")?.as_str().filter(|token| is_token(token))
 }
 
 /// What a message says; the error is why it says nothing to us. `own_id` is the bot's, where we know it.
@@ -93,7 +87,7 @@ pub(super) fn parse(
     };
     parsed.conversation = conversation(&body, from, own_id);
     if parsed.conversation == Conversation::Direct {
-        parsed.route = ReplyRoute::new(from);
+        parsed.route = Route { person: from, token: context_token(message) }.to_reply();
     }
     let stamp = body.create_time_ms.filter(|stamp| *stamp > 0);
     parsed.sent_at = stamp.map(Timestamp::from_millis);

@@ -74,6 +74,66 @@ async fn a_text_is_sent_as_the_protocol_says() {
 }
 
 #[tokio::test]
+async fn strangers_can_t_take_away_how_somebody_is_answered() {
+    let server = FakeServer::start().await;
+    let mut running = ready(&server).await;
+    let strangers: Vec<Value> = (0..10_000)
+        .map(|id| {
+            let mut message = hello(100 + id);
+            message["from_user_id"] = json!(format!("s{id}@im.wechat"));
+            message
+        })
+        .collect();
+    polled(&server).await.1.json_answer(200, batch("one", &[hello(5)])).await;
+    let route = running.messages.recv().await.unwrap().route;
+    let (_, held) = polled(&server).await;
+    let shown = format!("{route:?}");
+    assert!(!shown.contains("ctx-5") && !shown.contains(ANN), "{shown}");
+    let answered = async |route: &ReplyRoute| {
+        let text = text("hi");
+        let (sent, token) = tokio::join!(running.bot.send_text(route, &text), async {
+            let call = other_call(&server).await;
+            let token = call.json()["msg"]["context_token"].clone();
+            call.json_answer(200, json!({})).await;
+            token
+        });
+        sent.unwrap();
+        token
+    };
+    assert_eq!(answered(&ReplyRoute::new(ANN)).await, "ctx-5", "the newest one is known");
+    held.json_answer(200, batch("two", &strangers)).await;
+    let (_, _held) = tokio::join!(
+        async {
+            for _ in 0..strangers.len() {
+                running.messages.recv().await.unwrap();
+            }
+        },
+        polled(&server)
+    );
+    assert_eq!(answered(&ReplyRoute::new(ANN)).await, Value::Null, "they pushed it out");
+    assert_eq!(answered(&route).await, "ctx-5", "it is part of the way to Ann");
+    running.shutdown.cancel();
+}
+
+#[tokio::test]
+async fn a_newer_token_goes_before_the_one_of_a_route() {
+    let server = FakeServer::start().await;
+    let mut running = ready(&server).await;
+    polled(&server).await.1.json_answer(200, batch("one", &[hello(5), hello(6)])).await;
+    let route = running.messages.recv().await.unwrap().route;
+    running.messages.recv().await.unwrap();
+    let (_, _held) = polled(&server).await;
+    let text = text("hi");
+    let (sent, ()) = tokio::join!(running.bot.send_text(&route, &text), async {
+        let call = other_call(&server).await;
+        assert_eq!(call.json()["msg"]["context_token"], "ctx-6");
+        call.json_answer(200, json!({})).await;
+    });
+    sent.unwrap();
+    running.shutdown.cancel();
+}
+
+#[tokio::test]
 async fn i16_nothing_is_sent_to_what_is_no_person() {
     let server = FakeServer::start().await;
     let bot = bot(&server, logged_in(&server).await, |_| {});

@@ -165,3 +165,19 @@ fn what_is_remembered_of_a_batch_has_a_bound_and_no_doubles() {
     place.take((0..2_000).map(|id| id.to_string()).collect());
     assert_eq!((place.taken.len(), place.taken.back().map(String::as_str)), (TAKEN, Some("1999")));
 }
+
+#[tokio::test]
+async fn what_is_still_being_written_does_not_use_up_its_number() {
+    let server = FakeServer::start().await;
+    let mut running = run(&bot(&server, logged_in(&server).await, |_| {}), 8);
+    greet(&server).await;
+    let mut half = hello(1);
+    half["message_state"] = json!(1);
+    polled(&server).await.1.json_answer(200, batch("one", &[half])).await;
+    assert!(!running.messages.recv().await.unwrap().event.acts());
+    polled(&server).await.1.json_answer(200, batch("two", &[hello(1), hello(1), hello(2)])).await;
+    assert_eq!(running.messages.recv().await.unwrap().text, "hello 1");
+    assert_eq!(running.messages.recv().await.unwrap().text, "hello 2", "what acts counts once");
+    let (_, _held) = polled(&server).await;
+    running.end(&server).await;
+}
