@@ -116,7 +116,8 @@ impl Zalo {
                 |reason| tracing::debug!(account = %self.meta.account, "an update is dropped: {reason}"),
             )
             .ok()?;
-        let is_new = message.message_id.as_ref().is_none_or(|id| self.seen.is_new(id.clone()));
+        let id = message.message_id.clone().filter(|_| message.event.acts());
+        let is_new = id.is_none_or(|id| self.seen.is_new(id));
         is_new.then_some(message)
     }
 }

@@ -76,6 +76,7 @@ impl BlueBubbles {
     async fn read(&self, mut event: event::Event) -> Option<InboundMessage> {
         let account = &self.meta.account;
         let dropped = |reason: &str| tracing::debug!(%account, "an event is dropped: {reason}");
+        let mut noted = None;
         if event.kind == "new-message" {
             let guid = event::guid(&event).map(str::to_owned);
             let Some(guid) = guid else {
@@ -93,7 +94,13 @@ impl BlueBubbles {
                     }
                 }
             }
+            noted = Some(guid);
         }
-        event::parse(account, self.sms, event).inspect_err(|reason| dropped(reason)).ok()
+        let message = event::parse(account, self.sms, event).inspect_err(|reason| dropped(reason)).ok();
+        // What is told of before it is whole may be told of again.
+        if let Some(guid) = noted.filter(|_| !message.as_ref().is_some_and(|message| message.event.acts())) {
+            self.seen.forget(&guid);
+        }
+        message
     }
 }

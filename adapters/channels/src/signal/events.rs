@@ -118,7 +118,9 @@ impl Signal {
             Err(reason) => tracing::debug!(%account, "an event is dropped: {reason}"),
             Ok(message) => {
                 let stamp = message.message_id.as_deref().and_then(|id| id.parse().ok()).unwrap_or_default();
-                let is_new = self.seen.is_new((message.sender.primary().clone(), stamp));
+                // What can't be read at first comes again with the same stamp.
+                let is_new =
+                    !message.event.acts() || self.seen.is_new((message.sender.primary().clone(), stamp));
                 if is_new && !inbox.deliver(message).await {
                     return false;
                 }

@@ -134,3 +134,16 @@ fn i14_a_web_hook_without_a_good_secret_or_an_address_is_no_configuration() {
     assert!(refusal(SECRET, None).contains("`public_url`"));
     assert_eq!(refusal(SECRET, url), "");
 }
+
+#[tokio::test]
+async fn a_message_that_is_not_whole_does_not_use_up_its_id() {
+    let server = FakeServer::start().await;
+    let bubbles = bubbles(&server, |_| {});
+    let acts = async |text: &str| {
+        let (status, messages) = give(&bubbles, right(written("g1", text).to_string())).await;
+        (status, messages.iter().map(|message| message.event.acts()).collect::<Vec<_>>())
+    };
+    assert_eq!(acts("").await, (200, vec![false]));
+    assert_eq!(acts("hello").await, (200, vec![true]));
+    assert_eq!(acts("hello").await, (200, vec![]), "what acts counts once");
+}

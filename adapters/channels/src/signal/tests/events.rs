@@ -140,3 +140,21 @@ async fn what_nobody_takes_is_not_noted() {
     running.ended.await.unwrap().unwrap();
     assert_eq!(running.signal.kept.get().await.event, None);
 }
+
+#[tokio::test]
+async fn what_can_t_be_read_at_first_does_not_use_up_its_stamp() {
+    let server = FakeServer::start().await;
+    let mut running = run(&adapter(&server), 8);
+    let mut events = Events::listened(&server).await;
+    let mut unread = hello(1);
+    unread.as_object_mut().unwrap().remove("dataMessage");
+    let exception = json!({ "message": "no session", "type": "ProtocolNoSessionException" });
+    let event = json!({ "account": OWN, "envelope": unread, "exception": exception });
+    events.tell_raw(&format!("event:receive\ndata:{event}\n\n")).await;
+    assert!(!running.messages.recv().await.unwrap().event.acts());
+    for stamp in [1, 1, 2] {
+        events.tell(&hello(stamp)).await;
+    }
+    assert_eq!(running.messages.recv().await.unwrap().text, "hello 1");
+    assert_eq!(running.messages.recv().await.unwrap().text, "hello 2", "what acts counts once");
+}
