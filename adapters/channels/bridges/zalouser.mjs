@@ -16,8 +16,13 @@ console.log = console.info = console.debug = console.warn = (...words) => consol
 const { LoginQRCallbackEventType, ThreadType, Zalo, ZaloApiError } = await import("zca-js");
 
 const WINDOW = 64; // as many messages may be unanswered
+const WAITING = 2_000; // as many wait for their turn, with as many characters
+const WAITING_SIZE = 16 * 1024 * 1024;
+const KNOWN = 100; // as many messages are known by their ids
 const RETRY = [1, 2, 5, 10, 30, 60]; // seconds
 const FILE_LIMIT = 100 * 1024 * 1024;
+const FETCHED_WITHIN = 50; // seconds
+const IDLE = 5; // seconds until a file that nobody asks for is put away
 const OPTIONS = { selfListen: true, checkUpdate: false, logging: false };
 
 const folder = process.argv[2];
@@ -33,29 +38,53 @@ const sessionFile = join(folder, "session.json");
 const send = (said) => process.stdout.write(JSON.stringify({ jsonrpc: "2.0", ...said }) + "\n");
 const status = (state, reason) => {
   if (greeted) send({ method: "status", params: { state, reason } });
-  last = { state, reason };
+  now = { state, reason };
 };
 
 let greeted = false;
-let last = { state: "connecting" };
+let now = { state: "connecting" };
 let api = null;
 
 /** Messages wait here for their turn; those in flight for their answer. */
 const waiting = [];
-const inFlight = new Map();
+const inFlight = new Set();
 let nextId = 1;
+let held = 0; // the size of all that wait
+let isFull = false;
 
 function say(message) {
-  waiting.push(message);
+  const size = JSON.stringify(message).length;
+  waiting.push({ message, size });
+  held += size;
+  while (waiting.length > WAITING || held > WAITING_SIZE) lose();
   flow();
 }
 
 function flow() {
   while (waiting.length && inFlight.size < WINDOW) {
     const id = nextId++;
-    inFlight.set(id, true);
-    send({ id, method: "message", params: waiting.shift() });
+    const { message, size } = waiting.shift();
+    held -= size;
+    inFlight.add(id);
+    send({ id, method: "message", params: message });
   }
+  if (!waiting.length) isFull = false;
+}
+
+/** Something has to go: what makes nobody act, or else what came last. */
+function lose() {
+  const idle = waiting.findIndex(({ message: { kind, chat, from } }) => {
+    return !["message", "command", "button", undefined].includes(kind) || chat.kind !== "direct" || from.kind !== "person";
+  });
+  const [{ size }] = waiting.splice(idle < 0 ? waiting.length - 1 : idle, 1);
+  held -= size;
+  if (!isFull) console.error("messages are lost: more come in than dmgate takes");
+  isFull = true;
+}
+
+function broken(error) {
+  console.error(`it breaks down: ${error?.message}`);
+  process.exit(1);
 }
 
 class Refusal extends Error {
@@ -66,12 +95,13 @@ class Refusal extends Error {
 }
 
 const methods = {
-  hello({ protocol, purpose }) {
+  hello({ protocol, purpose, cursor }) {
     if (protocol !== 1) throw new Refusal(-32602, "this bridge speaks version 1");
     greeted = true;
+    place = placed(cursor);
     // Nothing is said before this is answered.
-    if (purpose === "run") setImmediate(run);
-    return { protocol: 1, ...last };
+    if (purpose === "run") setImmediate(() => run().catch(broken));
+    return { protocol: 1, ...now };
   },
   ping: () => ({}),
   async send({ chat, user, text }) {
@@ -175,7 +205,13 @@ async function connection(kept, connected) {
       connected();
       status("ready");
     });
-    listener.on("message", (message) => say(read(message)));
+    // What came while nobody was connected; the key comes before it, which opens it.
+    listener.on("cipher_key", () => listener.requestOldMessages(ThreadType.User));
+    listener.on("old_messages", (messages) => {
+      const missed = messages.map(read).filter(({ at }) => at > place.since);
+      for (const message of missed.sort((one, two) => one.at - two.at)) tell(message);
+    });
+    listener.on("message", (message) => tell(read(message)));
     listener.on("undo", (undo) => say({ ...head(undo), kind: "other" }));
     listener.on("reaction", (reaction) => say({ ...head(reaction), kind: "reaction" }));
     listener.on("error", () => {});
@@ -188,6 +224,31 @@ async function connection(kept, connected) {
     );
     listener.start();
   });
+}
+
+/**
+ * Where we stand: the ids of the last messages with their times, and the time before which none is asked for. It goes with each
+ * message as its cursor, so that dmgate keeps it.
+ */
+let place = null;
+
+function placed(cursor) {
+  try {
+    const { since, known } = JSON.parse(cursor);
+    if (Number.isFinite(since) && Array.isArray(known)) return { since, known };
+  } catch {
+    // There is none yet.
+  }
+  return { since: Date.now(), known: [] };
+}
+
+/** Says a message, once. A group's is never asked for. */
+function tell(message) {
+  if (message.chat.kind !== "direct") return say(message);
+  if (message.id && place.known.some(([id]) => id === message.id)) return;
+  place.known.push([message.id, message.at ?? 0]);
+  if (place.known.length > KNOWN) place.since = Math.max(place.since, place.known.shift()[1]);
+  say({ ...message, cursor: JSON.stringify(place) });
 }
 
 /** Who did it and where. What came among a group's events is a group's. */
@@ -213,31 +274,59 @@ function read(message) {
 
 // === Files ===
 
-const files = new Map(); // the last ones, whole
+/** The file whose turn it is; the others wait until its last piece is given, or nobody asks for one any more. */
+let turn = { reference: null };
+let last = Promise.resolve();
 
-/** A piece of a file, from Zalo's own hosts only. */
 async function piece({ reference, offset, length }) {
+  const file = turn.reference === reference && turn.whole && offset > 0 ? turn : await begin(reference);
+  clearTimeout(file.idle);
+  const end = offset + length >= file.whole.length;
+  const data = file.whole.subarray(offset, offset + length).toString("base64");
+  if (end) file.done();
+  else file.idle = setTimeout(file.done, IDLE * 1000);
+  return { data, end };
+}
+
+/** Waits for a file's turn, and loads it whole. */
+async function begin(reference) {
+  // Who asked gives it up after a minute.
+  const until = Date.now() + FETCHED_WITHIN * 1000;
+  const before = last;
+  const file = { reference };
+  last = new Promise((resolve) => {
+    file.done = () => {
+      if (turn === file) turn = { reference: null };
+      resolve();
+    };
+  });
+  await before;
+  try {
+    if (Date.now() > until) throw new Refusal(-32603, "other files were before it");
+    turn = file;
+    file.whole = await load(reference, until);
+  } catch (error) {
+    file.done();
+    throw error;
+  }
+  return file;
+}
+
+/** Loads a file, from Zalo's own hosts only. */
+async function load(reference, until) {
   const url = URL.canParse(reference) ? new URL(reference) : null;
   const known = url?.protocol === "https:" && /\.(zdn\.vn|zadn\.vn|zalo\.me|dlfl\.vn)$/.test(url.hostname) && !url.port;
   if (!known) throw new Refusal(-32602, "it is said to be at a host that is not Zalo's");
-  if (offset === 0 || !files.has(reference)) {
-    const got = await fetch(url, { redirect: "error", signal: AbortSignal.timeout(50_000) });
-    if (!got.ok || !got.body) throw new Refusal(-32603, `Zalo answers ${got.status}`);
-    const parts = [];
-    let size = 0;
-    for await (const part of got.body) {
-      size += part.length;
-      if (size > FILE_LIMIT) throw new Refusal(-32602, "it is too large");
-      parts.push(part);
-    }
-    files.clear();
-    files.set(reference, Buffer.concat(parts));
+  const got = await fetch(url, { redirect: "error", signal: AbortSignal.timeout(Math.max(until - Date.now(), 1)) });
+  if (!got.ok || !got.body) throw new Refusal(-32603, `Zalo answers ${got.status}`);
+  const parts = [];
+  let size = 0;
+  for await (const part of got.body) {
+    size += part.length;
+    if (size > FILE_LIMIT) throw new Refusal(-32602, "it is too large");
+    parts.push(part);
   }
-  const whole = files.get(reference);
-  const end = offset + length >= whole.length;
-  const data = whole.subarray(offset, offset + length).toString("base64");
-  if (end) files.delete(reference);
-  return { data, end };
+  return Buffer.concat(parts);
 }
 
 // === Logging in ===

@@ -8,6 +8,7 @@ use dmgate::{AccountKey, ChannelAdapter, ChannelId, World};
 use crate::kept::{Keeper, MemoryKeeper};
 use crate::login::{LogIn, LoggedIn, Login, LoginError};
 use crate::options::{ConfigError, OptionSpec, Options};
+use crate::programs::Programs;
 
 /// What an adapter is put into: everything around it that is not an option of its own.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub struct Setup {
     pub keeper: Arc<dyn Keeper>,
     /// Where what came of the last login lies: the login writes it, the adapter reads it.
     pub login: Arc<dyn Keeper>,
+    /// Where the programs are known that it starts.
+    pub programs: Programs,
 }
 
 /// How events get from a platform to us.
@@ -143,7 +146,8 @@ impl Setup {
     #[must_use]
     pub fn new(account: AccountKey) -> Self {
         let (keeper, login) = (Arc::new(MemoryKeeper::default()), Arc::new(MemoryKeeper::default()));
-        Self { account, world: World::default(), public_url: None, keeper, login }
+        let (world, programs) = (World::default(), Programs::default());
+        Self { account, world, public_url: None, keeper, login, programs }
     }
 
     /// The address of this account's web hook; `None` without a web server that the platform reaches.

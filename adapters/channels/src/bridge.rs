@@ -42,6 +42,7 @@ use crate::dedupe::Dedupe;
 use crate::kept::Kept;
 use crate::life::{RETRY, stay_connected};
 use crate::options::ConfigError;
+use crate::programs::Programs;
 use crate::status::StatusCell;
 
 /// One account on a platform that is reached by a bridge.
@@ -53,6 +54,7 @@ pub struct Bridge {
     seen: Dedupe<message::Key>,
     status: StatusCell,
     world: World,
+    programs: Programs,
     /// The first and the longest wait between two conversations.
     retry: (Duration, Duration),
 }
@@ -89,6 +91,7 @@ impl Bridge {
             seen: Dedupe::new(4_096),
             status: StatusCell::new(setup.account),
             world: setup.world,
+            programs: setup.programs,
             retry: RETRY,
         })
     }

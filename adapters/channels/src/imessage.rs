@@ -44,6 +44,7 @@ use crate::dedupe::Dedupe;
 use crate::kept::Kept;
 use crate::life::{RETRY, stay_connected};
 use crate::options::ConfigError;
+use crate::programs::Programs;
 use crate::status::StatusCell;
 
 /// iMessage, as it is found by name.
@@ -67,6 +68,7 @@ pub struct Imessage {
     seen: Dedupe<String>,
     status: StatusCell,
     world: World,
+    programs: Programs,
     /// The first and the longest wait between two conversations.
     retry: (Duration, Duration),
 }
@@ -103,6 +105,7 @@ impl Imessage {
             seen: Dedupe::new(4_096),
             status: StatusCell::new(setup.account),
             world: setup.world,
+            programs: setup.programs,
             retry: RETRY,
         })
     }

@@ -15,7 +15,7 @@
 //! - `api.rs`, `client.rs`, `token.rs`: calls to a platform, what becomes of them, tokens for a while
 //! - `hosts.rs`, `media.rs`: where we go when a platform names a place, and the files that are fetched from there
 //! - `socket.rs`, `sse.rs`, `dial.rs`, `tls.rs`, `lines.rs`: connections that stay open
-//! - `child.rs`, `rpc.rs`: programs beside us, and how one speaks with them
+//! - `child.rs`, `rpc.rs`, `programs.rs`: programs beside us, how one speaks with them, and which have not ended yet
 //! - [`bridge`]: platforms that are reached by a program of the operator's
 //! - `life.rs`, `backoff.rs`, `status.rs`: when to connect again, and what the operator reads meanwhile
 //! - `dedupe.rs`, `kept.rs`: what came twice, and what must outlive a restart
@@ -81,6 +81,7 @@ pub mod login;
 #[cfg(feature = "_http")]
 mod media;
 pub mod options;
+mod programs;
 #[cfg(test)]
 mod recorded;
 mod rpc;
@@ -144,4 +145,5 @@ pub mod zalouser;
 
 pub use adapter::{Channel, Direction, Feature, Setup, Transport};
 pub use options::{ConfigError, Options};
+pub use programs::Programs;
 pub use secret::Secret;

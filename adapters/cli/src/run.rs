@@ -35,7 +35,7 @@ pub(crate) fn run(context: &mut Context) -> Result<ExitCode, Failure> {
     let runtime =
         Runtime::new().map_err(|error| Failure::refused(format!("the program can't start: {error}")))?;
     let code = runtime.block_on(serve(context, config, &log, store));
-    // What had to end has ended, or a second signal said that it shall not; the agent's program is killed with its task.
+    // What had to end has ended, or a second signal said that it shall not; what is left of programs is killed with its task.
     runtime.shutdown_timeout(Duration::from_millis(200));
     code
 }
@@ -104,7 +104,8 @@ async fn serve(
                 Err(error) => tracing::error!("the gateway broke: {error}"),
             }
         }
-        hired.dismiss().await;
+        // The adapters are gone with the last of those who have them; what they started has some time to end.
+        tokio::join!(hired.dismiss(), channels.programs.ended());
     };
     tokio::select! {
         () = farewell => {}

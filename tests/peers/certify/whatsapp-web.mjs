@@ -16,17 +16,20 @@ process.argv[2] = mkdtempSync(join(tmpdir(), "dmgate-bridge-"));
 // It ends with its input.
 Object.defineProperty(process, "stdin", { value: new PassThrough() });
 const { log } = console;
-const { read } = await import("./bridge.mjs");
+const { Numbers, read } = await import("./bridge.mjs");
 const { generateWAMessageFromContent, proto } = await import("baileys");
 
 const [PN, LID, GROUP] = ["16505551234@s.whatsapp.net", "123456789012345@lid", "120363000000000000@g.us"];
 const [NUMBER, OWN] = ["+16505551234", { id: "15550783881:7@s.whatsapp.net", lid: "999:7@lid" }];
 
-/** What WhatsApp has told before. */
-const mapping = {
-  getPNForLID: async (lid) => (lid === LID ? "16505551234:0@s.whatsapp.net" : null),
-  getLIDForPN: async (pn) => (pn === PN ? "123456789012345:0@lid" : null),
-};
+/** As much of a connection as tells whose a number is: it remembers one that is somebody else's by now. */
+const numbers = new Numbers({
+  signalRepository: { lidMapping: { getPNForLID: async (lid) => ({ [LID]: "16505551234:0@s.whatsapp.net", "78@lid": PN })[lid] ?? null } },
+  async executeUSyncQuery(query) {
+    same(query.protocols.map((protocol) => protocol.name), ["lid"], "what is asked of a number");
+    return { list: query.users.map((user) => ({ id: user.id, ...(user.id === PN && { lid: LID }) })) };
+  },
+});
 
 /** A message as the library makes them of what comes in. */
 function message(content, key) {
@@ -46,9 +49,10 @@ same(await who({}), [NUMBER, [], "direct", PN], "a number");
 same(await who({ remoteJidAlt: LID }), [NUMBER, ["123456789012345@lid"], "direct", PN], "a number, with its LID");
 same(await who({ remoteJid: LID, remoteJidAlt: PN }), [NUMBER, ["123456789012345@lid"], "direct", LID], "a LID, with its number");
 same(await who({ remoteJid: "16505551234:12@s.whatsapp.net" }), [NUMBER, [], "direct", PN], "a device");
-same(await who({ remoteJid: LID }, mapping), [NUMBER, ["123456789012345@lid"], "direct", LID], "a LID whose number was told before");
-same(await who({}, mapping), [NUMBER, ["123456789012345@lid"], "direct", PN], "a number whose LID was told before");
-same(await who({ remoteJid: "77@lid" }, mapping), ["77@lid", [], "direct", "77@lid"], "a LID without a number");
+same(await who({ remoteJid: LID }, numbers), [NUMBER, ["123456789012345@lid"], "direct", LID], "a LID whose number is still theirs");
+same(await who({}, numbers), [NUMBER, ["123456789012345@lid"], "direct", PN], "a number whose LID WhatsApp knows");
+same(await who({ remoteJid: "78@lid" }, numbers), ["78@lid", [], "direct", "78@lid"], "a LID whose number is somebody else's by now");
+same(await who({ remoteJid: "77@lid" }, numbers), ["77@lid", [], "direct", "77@lid"], "a LID without a number");
 same(
   (await who({ remoteJid: GROUP, participant: LID, participantAlt: PN })).slice(0, 3),
   [NUMBER, ["123456789012345@lid"], "group"],

@@ -26,12 +26,37 @@ impl NodeBridge {
         Self::install("whatsapp.mjs", "baileys")
     }
 
+    /// The one to Zalo, with a library of these files in the place of the real one.
+    pub fn zalo_with(library: &[(&str, &str)]) -> Self {
+        Self::beside("zalouser.mjs", "zca-js", library)
+    }
+
+    /// The one to WhatsApp Web, likewise.
+    pub fn whatsapp_with(library: &[(&str, &str)]) -> Self {
+        Self::beside("whatsapp.mjs", "baileys", library)
+    }
+
+    fn beside(script: &'static str, name: &str, library: &[(&str, &str)]) -> Self {
+        let dir = scratch_dir();
+        let module = dir.path().join("node_modules").join(name);
+        fs::create_dir_all(&module).expect("a folder for the library");
+        let about = ("package.json", r#"{ "type": "module", "exports": "./index.js" }"#);
+        for (file, text) in library.iter().chain([&about]) {
+            fs::write(module.join(file), text).expect("a library");
+        }
+        Self::put(dir, script)
+    }
+
     /// Puts it beside its library.
     fn install(script: &'static str, library: &str) -> Self {
         let dir = scratch_dir();
         let library = npm_package(library);
         let modules = library.parent().expect("a package is in a folder");
         symlink(modules, dir.path().join("node_modules")).expect("a link to the library");
+        Self::put(dir, script)
+    }
+
+    fn put(dir: TempDir, script: &'static str) -> Self {
         let source = own_file("../../adapters/channels/bridges").join(script);
         fs::copy(source, dir.path().join(script)).expect("the bridge");
         Self { dir, script }

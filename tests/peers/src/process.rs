@@ -81,6 +81,11 @@ impl Process {
         self.child.wait().expect("a child can be waited for")
     }
 
+    /// Waits for it to end by itself, whatever it is told.
+    pub fn end(mut self) -> ExitStatus {
+        self.child.wait().expect("a child can be waited for")
+    }
+
     /// Kills the process with SIGKILL, so that it can clean nothing up, and waits for its end.
     pub fn kill(&mut self) {
         // Both fail only for a process that has already been waited for.

@@ -14,6 +14,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::Secret;
 use crate::child::{Child, Pipes};
 use crate::lines::LineReader;
+use crate::programs::Programs;
 use crate::rpc::{Caller, Incoming, Notification, RpcError, converse};
 use crate::socket::{Frame, Socket, SocketAddress};
 
@@ -61,8 +62,9 @@ pub(crate) struct Link {
     heard: mpsc::Receiver<Notification>,
     /// How many bytes of it wait.
     waiting: Arc<AtomicUsize>,
-    /// Says how it ended.
-    ended: JoinHandle<String>,
+    /// Says how it ended, once.
+    serving: JoinHandle<String>,
+    ended: Option<String>,
     guard: Option<DropGuard>,
     /// Whether something was not heard.
     gap: Arc<AtomicBool>,
@@ -76,7 +78,12 @@ enum Other {
 
 impl Means {
     /// Begins a conversation; the error says why there is none. The program's own log is ours under `name`.
-    pub(crate) async fn open(&self, name: &str, overflow: Overflow) -> Result<Link, String> {
+    pub(crate) async fn open(
+        &self,
+        name: &str,
+        overflow: Overflow,
+        programs: &Programs,
+    ) -> Result<Link, String> {
         let (reader, writer, other): (Reader, Box<dyn AsyncWrite + Send + Unpin>, _) = match self {
             Self::Program(words) => {
                 let (child, Pipes { stdin, stdout }) = Child::start(name, words)?;
@@ -107,7 +114,8 @@ impl Means {
             speaker,
             heard,
             waiting,
-            ended: tokio::spawn(serving),
+            serving: tokio::spawn(programs.begin(serving)),
+            ended: None,
             guard: Some(stop.drop_guard()),
             gap,
         })
@@ -129,7 +137,11 @@ impl Link {
 
     /// How it ended, once nothing more is heard.
     pub(crate) async fn ended(&mut self) -> String {
-        (&mut self.ended).await.unwrap_or_else(|_| "broke down".to_owned())
+        if self.ended.is_none() {
+            let ended = (&mut self.serving).await;
+            self.ended = Some(ended.unwrap_or_else(|_| "broke down".to_owned()));
+        }
+        self.ended.clone().unwrap_or_default()
     }
 
     /// Whether everything that was heard is worked off, and something was not heard after it.

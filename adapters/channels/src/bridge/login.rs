@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::session::{greeting, hello};
 use super::{Config, Link, Overflow};
+use crate::adapter::Setup;
 use crate::life::End;
 use crate::login::{Code, LoggedIn, Login, LoginError, Screen};
 use crate::rpc::{Notification, RpcError};
@@ -19,18 +20,17 @@ const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// Starts the bridge of `config`, has it log in, and ends it.
 pub(crate) async fn log_in(config: Config, login: Login<'_>) -> Result<LoggedIn, LoginError> {
-    let account = &login.setup.account;
-    let failed = LoginError::Failed;
-    let mut link = config.means()?.open(account.channel().as_str(), Overflow::Lose).await;
-    let link = link.as_mut().map_err(|reason| failed(format!("no bridge: {reason}")))?;
-    let greeted = hello(&link.speaker, &greeting(account, "login", None)).await;
-    greeted.map_err(|end| match end {
-        End::Lost(reason) | End::Refused(reason) => failed(reason),
-        _ => failed("the bridge does not say hello".to_owned()),
-    })?;
-    let told = converse(link, login.screen).await.map_err(failed)?;
+    let Setup { account, programs, .. } = &login.setup;
+    let opened = config.means()?.open(account.channel().as_str(), Overflow::Lose, programs).await;
+    let mut link = opened.map_err(|reason| LoginError::Failed(format!("no bridge: {reason}")))?;
+    let told = match hello(&link.speaker, &greeting(account, "login", None)).await {
+        Ok(_) => converse(&mut link, login.screen).await,
+        Err(End::Lost(reason) | End::Refused(reason)) => Err(reason),
+        Err(_) => Err("the bridge does not say hello".to_owned()),
+    };
+    // It puts away what it got.
     link.end().await;
-    Ok(LoggedIn { told, scanned_by: None })
+    Ok(LoggedIn { told: told.map_err(LoginError::Failed)?, scanned_by: None })
 }
 
 /// Shows what the bridge shows until it is logged in; how that is told, or why it is not.

@@ -95,7 +95,8 @@ enum FromKind {
     Bot,
 }
 
-/// What came once counts once: a message by its chat and id.
+/// What came once counts once: a message by its chat and id. What makes nobody act has none: what follows it under the same
+/// id, as a text that could not be decrypted at first, is no repetition.
 pub(crate) type Key = (Option<String>, String);
 
 /// What a bridge says; the error is why it says nothing to us. Its ids are those of the channel, as they are written in
@@ -141,7 +142,8 @@ pub(crate) fn read(
     message.attachments = said.attachments.into_iter().filter_map(File::describe).collect();
     message.text = said.text;
     message.message_id = said.id;
-    let key = message.message_id.clone().map(|id| (said.chat.id, id));
+    let id = message.message_id.clone().filter(|_| message.event.acts());
+    let key = id.map(|id| (said.chat.id, id));
     Ok((message, key))
 }
 

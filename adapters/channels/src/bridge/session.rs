@@ -73,7 +73,7 @@ impl Bridge {
         let account = &self.meta.account;
         let opened = tokio::select! {
             () = shutdown.cancelled() => return End::Stopped,
-            opened = self.means.open(account.channel().as_str(), Overflow::Lose) => opened,
+            opened = self.means.open(account.channel().as_str(), Overflow::Lose, &self.programs) => opened,
         };
         let mut link = match opened {
             Ok(link) => link,
@@ -94,7 +94,11 @@ impl Bridge {
         };
         match end {
             End::Stopped => self.line.keep(link.into_guard()),
-            _ => self.line.lead_to(None),
+            _ => {
+                self.line.lead_to(None);
+                // One that hangs is still there: two of one account would be in each other's way.
+                link.end().await;
+            }
         }
         end
     }

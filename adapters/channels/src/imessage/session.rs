@@ -29,7 +29,7 @@ impl Imessage {
     pub(super) async fn converse(&self, inbox: &Inbox, shutdown: &CancellationToken) -> End {
         let opened = tokio::select! {
             () = shutdown.cancelled() => return End::Stopped,
-            opened = self.means.open("imsg", Overflow::Stop) => opened,
+            opened = self.means.open("imsg", Overflow::Stop, &self.programs) => opened,
         };
         let mut link = match opened {
             Ok(link) => link,
@@ -50,7 +50,11 @@ impl Imessage {
         };
         match end {
             End::Stopped => self.line.keep(link.into_guard()),
-            _ => self.line.lead_to(None),
+            _ => {
+                self.line.lead_to(None);
+                // One that hangs is still there.
+                link.end().await;
+            }
         }
         end
     }
@@ -140,7 +144,8 @@ impl Imessage {
             Ok(message) => {
                 sent = message.sent_at.map_or(0, dmgate::Timestamp::as_millis);
                 let key = message.message_id.clone().unwrap_or_else(|| rowid.to_string());
-                if self.seen.is_new(key) && !inbox.deliver(message).await {
+                let is_new = !message.event.acts() || self.seen.is_new(key);
+                if is_new && !inbox.deliver(message).await {
                     // It comes again in the next run.
                     return Err(End::Stopped);
                 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dmgate::{AccountKey, ChannelAdapter, World};
 use dmgate_channels::webchat::WebChat;
-use dmgate_channels::{Channel, Options, Setup};
+use dmgate_channels::{Channel, Options, Programs, Setup};
 
 use super::keeper::FileKeeper;
 use crate::config::channels::{Account, OptionValue};
@@ -18,33 +18,31 @@ pub(super) struct Channels {
     pub(super) adapters: Vec<Arc<dyn ChannelAdapter>>,
     /// The web chat, whose page the gateway serves.
     pub(super) webchat: Option<Arc<WebChat>>,
+    /// The programs that they start.
+    pub(super) programs: Programs,
 }
 
 impl Channels {
     /// The adapters of all configured accounts. Nothing is connected yet.
     pub(super) fn connect(config: &Config, state_dir: &Path) -> Result<Self, Failure> {
+        let programs = Programs::default();
         let mut adapters: Vec<Arc<dyn ChannelAdapter>> = Vec::new();
         for account in config.connected() {
-            adapters.push(open(account, config, state_dir)?);
+            let setup = setup(&account.key, config, state_dir);
+            adapters.push(open(account, Setup { programs: programs.clone(), ..setup })?);
         }
         let webchat = config.web_chat().map(|account| WebChat::new(account, World::default()));
         adapters.extend(webchat.clone().map(|webchat| webchat as Arc<dyn ChannelAdapter>));
-        Ok(Self { adapters, webchat })
+        Ok(Self { adapters, webchat, programs })
     }
 }
 
-fn open(
-    account: &Account,
-    config: &Config,
-    state_dir: &Path,
-) -> Result<Arc<dyn ChannelAdapter>, ConfigError> {
+fn open(account: &Account, setup: Setup) -> Result<Arc<dyn ChannelAdapter>, ConfigError> {
     let refused = |why: String| ConfigError::at(&account.origin, format!("{}: {why}", account.key));
     let channel = Channel::of(account.key.channel()).ok_or_else(|| {
         refused("this build has no adapter for it; `dmgate channels` lists those it has".to_owned())
     })?;
-    channel
-        .open(setup(&account.key, config, state_dir), &options(account)?)
-        .map_err(|error| refused(error.to_string()))
+    channel.open(setup, &options(account)?).map_err(|error| refused(error.to_string()))
 }
 
 /// What an account's adapter is told.

@@ -100,6 +100,29 @@ fn it_says_where_to_look_and_ends_cleanly() {
 }
 
 #[test]
+fn a_bridge_has_time_to_put_away_what_it_holds() {
+    let far = TcpListener::bind("127.0.0.1:0").unwrap();
+    // Told to end, it has a lot to do before it does.
+    let script = r#"exec 3<>/dev/tcp/127.0.0.1/$0; read -r hello
+        echo '{"jsonrpc":"2.0","id":1,"result":{"protocol":1,"state":"ready"}}'; while read -r line; do :; done
+        for turn in {1..500}; do echo $turn >&3; read -r heard <&3; done; echo away >&3"#;
+    let bridge = format!("bridge = ['bash', '-c', '''{script}''', '{}']", far.local_addr().unwrap().port());
+    let place = Place::with_config(&format!("{ANYWHERE}[channels.zalouser]\n{bridge}\n"));
+    let mut running = Running::start(&place, &[], &[]);
+    let mut writer = far.accept().unwrap().0;
+    let mut lines = BufReader::new(writer.try_clone().unwrap()).lines();
+    running.logged("receiving");
+    running.signal(Signal::TERM);
+    let mut last = String::new();
+    while last != "away" {
+        last = lines.next().unwrap_or_else(|| panic!("it was killed after {last:?}")).unwrap();
+        let _ = std::io::Write::write_all(&mut writer, b"go on\n");
+    }
+    let (status, log) = running.ended();
+    assert_eq!(status.code(), Some(0), "{log}");
+}
+
+#[test]
 fn there_is_one_per_state_directory() {
     let place = Place::with_config(ANYWHERE);
     let mut running = Running::start(&place, &[], &[]);

@@ -139,3 +139,42 @@ async fn a_burst_is_taken_as_fast_as_it_can_be_and_loses_nothing() {
         bridge.await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn what_makes_nobody_act_does_not_use_up_the_id_of_what_follows() {
+    let far = Far::program().await;
+    let mut running = run(&adapter(&far), 8);
+    let (mut peer, _) = far.greeted().await;
+    for kind in ["other", "membership"] {
+        let mut unread = hello("m1");
+        unread["kind"] = json!(kind);
+        unread["text"] = json!("");
+        peer.tell(unread).await;
+        assert!(!running.messages.recv().await.unwrap().event.acts());
+    }
+    for id in ["m1", "m1", "m2"] {
+        peer.tell(hello(id)).await;
+    }
+    assert_eq!(running.messages.recv().await.unwrap().text, "hello m1");
+    assert_eq!(running.messages.recv().await.unwrap().text, "hello m2", "what acts counts once");
+}
+
+#[tokio::test]
+async fn whoever_ends_can_wait_until_a_bridge_has_put_away_what_it_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("put-away");
+    let script = r#"read -r hello; echo '{"jsonrpc":"2.0","id":1,"result":{"protocol":1,"state":"ready"}}'
+        cat > /dev/null; for turn in $(seq 500); do :; done; echo all > "$0""#;
+    let words = ["sh", "-c", script, file.to_str().unwrap()].map(str::to_owned).to_vec();
+    let setup = Setup::new(account());
+    let programs = setup.programs.clone();
+    let config = Config { command: Some(words), ..Config::default() };
+    let bridge = Arc::new(Bridge::open(setup, config, 100).ok().unwrap());
+    let running = run(&bridge, 8);
+    running.bridge.status.reach(|status| *status == ChannelStatus::Ready).await;
+    running.shutdown.cancel();
+    running.ended.await.unwrap().unwrap();
+    drop((running.bridge, bridge));
+    programs.ended().await;
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "all\n");
+}

@@ -134,3 +134,22 @@ async fn what_was_let_in_before_a_shutdown_is_still_answered() {
     drop(imessage);
     assert_eq!(imsg.run.line().await, None, "with the adapter the program ends");
 }
+
+#[tokio::test]
+async fn a_message_that_is_not_written_yet_does_not_use_up_its_id() {
+    let program = FakeProgram::new().await;
+    let mut running = run(&adapter(&program), 8);
+    let mut imsg = Imsg::watched(&program).await;
+    let with = |rowid: i64, text: &str| {
+        let mut said = hello(rowid);
+        (said["guid"], said["text"]) = (json!("G-1"), json!(text));
+        said
+    };
+    for (rowid, text) in [(1, ""), (2, "whole"), (3, "again")] {
+        imsg.tell(&with(rowid, text)).await;
+    }
+    imsg.tell(&hello(4)).await;
+    assert!(!running.messages.recv().await.unwrap().event.acts());
+    assert_eq!(running.messages.recv().await.unwrap().text, "whole");
+    assert_eq!(running.messages.recv().await.unwrap().text, "hello 4", "what acts counts once");
+}
