@@ -17,6 +17,7 @@ mod request;
 mod role;
 mod setup;
 mod token;
+mod told;
 
 pub use bootstrap::{BOOTSTRAP_TTL, Bootstrap, MOST_BOOTSTRAPS, Profile};
 pub use connect::{Admission, Connected, Credential, PairingReason, Refused, Session};
@@ -28,6 +29,7 @@ pub use request::{Ask, Description, DeviceRequest, DeviceRequestId, REQUEST_TTL}
 pub use role::{ADMIN, PAIRING, Role, Scope, ScopeError, Scopes};
 pub use setup::{GatewayUrl, SetupCode, SetupError};
 pub use token::{Token, is_same_secret};
+pub use told::without_secrets;
 
 pub use crate::store::{DeviceStore, DeviceView, NodeStore};
 

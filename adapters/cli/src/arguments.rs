@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    admit, allow, block, channels, completions, config, doctor, explain, man, pairing, run,
+    admit, allow, block, channels, completions, config, devices, doctor, explain, man, nodes, pairing, run,
 };
 use crate::log::{Format, Level};
 
@@ -57,6 +57,12 @@ pub(crate) enum Command {
     /// Blocked senders, who never get a code: list, add, remove
     #[command(subcommand, after_help = block::EXAMPLES)]
     Block(block::Block),
+    /// Phones and machines that pair with the gateway: list, approve, reject, remove, rotate, revoke
+    #[command(subcommand, after_help = devices::EXAMPLES)]
+    Devices(devices::Devices),
+    /// The older records of nodes and the commands they offer: list, pending, approve, reject, rename
+    #[command(subcommand, after_help = nodes::EXAMPLES)]
+    Nodes(nodes::Nodes),
     /// One real admission, for shell scripts
     #[command(after_help = admit::EXAMPLES)]
     Admit(admit::Admit),

@@ -6,9 +6,11 @@ pub(crate) mod block;
 pub(crate) mod channels;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod devices;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod man;
+pub(crate) mod nodes;
 pub(crate) mod pairing;
 pub(crate) mod run;
 
@@ -34,6 +36,8 @@ pub(crate) fn execute(command: Command, context: &mut Context) -> Result<ExitCod
         Command::Pairing(pairing) => wait(pairing.execute(context))?,
         Command::Allow(allow) => wait(allow.execute(context))?,
         Command::Block(block) => wait(block.execute(context))?,
+        Command::Devices(devices) => wait(devices.execute(context))?,
+        Command::Nodes(nodes) => wait(nodes.execute(context))?,
         Command::Admit(admit) => return wait(admit.execute(context)),
         Command::Explain(explain) => wait(explain.execute(context))?,
         Command::Doctor(doctor) => return wait(doctor.execute(context)),

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use dmgate::device::{DeviceStore, NodeStore};
 use dmgate::pairing::Surface;
 use dmgate::store::{Actor, FileOptions, FileStore};
 use dmgate::{AccountId, AccountKey, ChannelId, DmGate, DmPolicy, World};
@@ -51,13 +52,20 @@ impl Context {
 
     /// The store of an existing state directory.
     pub(crate) fn store(&self, config: &Config) -> Result<FileStore, Failure> {
-        if !self.state_dir.is_dir() {
-            return Err(Failure::store(format!(
-                "there is no state directory {}; `dmgate run` makes it, --state-dir names another",
-                self.state_dir.display()
-            )));
-        }
+        self.must_exist()?;
         self.store_made(config)
+    }
+
+    /// The devices of an existing state directory. No configuration is asked: the owner is never locked out by one.
+    pub(crate) fn devices(&self) -> Result<DeviceStore, Failure> {
+        self.must_exist()?;
+        Ok(DeviceStore::open(self.options(false, false), World::default())?)
+    }
+
+    /// The records of nodes in an existing state directory.
+    pub(crate) fn nodes(&self) -> Result<NodeStore, Failure> {
+        self.must_exist()?;
+        Ok(NodeStore::open(self.options(false, false), World::default())?)
     }
 
     /// The store of a long run: what others change is seen at once, and made where there is none.
@@ -71,14 +79,22 @@ impl Context {
     }
 
     fn open(&self, config: &Config, watch: bool) -> Result<FileStore, Failure> {
-        let options = FileOptions {
-            state_dir: self.state_dir.clone(),
-            create: true,
-            shared_with_openclaw: config.shared_with_openclaw,
-            lock_wait: LOCK_WAIT,
-            watch,
-        };
-        Ok(FileStore::open(options, World::default())?)
+        Ok(FileStore::open(self.options(config.shared_with_openclaw, watch), World::default())?)
+    }
+
+    fn options(&self, shared_with_openclaw: bool, watch: bool) -> FileOptions {
+        let state_dir = self.state_dir.clone();
+        FileOptions { state_dir, create: true, shared_with_openclaw, lock_wait: LOCK_WAIT, watch }
+    }
+
+    fn must_exist(&self) -> Result<(), Failure> {
+        if self.state_dir.is_dir() {
+            return Ok(());
+        }
+        Err(Failure::store(format!(
+            "there is no state directory {}; `dmgate run` makes it, --state-dir names another",
+            self.state_dir.display()
+        )))
     }
 
     /// Under some policies an approval changes nothing; the owner should know.

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use dmgate::device::DeviceError;
 use dmgate::pairing::ApproveError;
 use dmgate::store::{OperatorError, StoreError};
 use dmgate::{Fault, IdError};
@@ -89,6 +90,25 @@ impl From<OperatorError> for Failure {
         match error {
             OperatorError::Refused(error) => error.into(),
             OperatorError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<DeviceError> for Failure {
+    fn from(error: DeviceError) -> Self {
+        match error {
+            DeviceError::Store(error) => error.into(),
+            DeviceError::UnknownRequest => Self::refused(format!(
+                "{error}: it expired, was decided, or the device asks for something else by now; \
+                 `dmgate devices list` shows who asks"
+            )),
+            DeviceError::UnknownDevice => {
+                Self::refused(format!("{error}; `dmgate devices list` shows who is paired"))
+            }
+            DeviceError::RotationDenied => Self::refused(format!(
+                "{error}: the device has no live token in this role, or not with these scopes"
+            )),
+            DeviceError::UnknownRole | DeviceError::MissingScope(_) => Self::refused(error.to_string()),
         }
     }
 }

@@ -8,6 +8,7 @@ mod catalog;
 mod command;
 mod config;
 mod context;
+mod desk;
 mod failure;
 mod log;
 mod qr;

@@ -36,3 +36,13 @@ impl fmt::Display for Columns {
         Ok(())
     }
 }
+
+/// What a stranger chose, to be shown: escaped, short, and without rows of blanks. A terminal breaks long lines, and what
+/// was put behind the break would look like a row of its own.
+pub(crate) fn short(text: &str, longest: usize) -> String {
+    let plain = dmgate::escape(text).split_whitespace().collect::<Vec<_>>().join(" ");
+    match plain.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", plain.get(..end).unwrap_or_default()),
+        None => plain,
+    }
+}

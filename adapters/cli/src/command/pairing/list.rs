@@ -8,7 +8,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::context::{self, Context};
 use crate::failure::Failure;
-use crate::table::Columns;
+use crate::table::{Columns, short};
 
 pub(super) const EXAMPLES: &str = "Examples:
   dmgate pairing list
@@ -89,18 +89,13 @@ fn show(context: &mut Context, listings: &[Listing], named: Option<&ChannelId>, 
     context.terminal.line("Approve with: dmgate pairing approve CODE");
 }
 
-/// What is known of a sender for display: a name first of all. Short and without rows of blanks: a terminal breaks long
-/// lines, and what a stranger put behind the break would look like a row of the table.
+/// What is known of a sender for display: a name first of all.
 fn name(request: &Request) -> String {
     let known = request.meta.iter().filter(|(key, _)| key != "accountId");
     let mut known: Vec<_> = known.collect();
     known.sort_by_key(|(key, _)| !key.to_ascii_lowercase().contains("name"));
-    let known: Vec<String> = known.iter().map(|(_, value)| escape(value)).collect();
-    let plain = known.join(", ").split_whitespace().collect::<Vec<_>>().join(" ");
-    match plain.char_indices().nth(LONGEST_NAME) {
-        Some((end, _)) => format!("{}…", plain.get(..end).unwrap_or_default()),
-        None => plain,
-    }
+    let known: Vec<&str> = known.iter().map(|(_, value)| value.as_str()).collect();
+    short(&known.join(", "), LONGEST_NAME)
 }
 
 /// The pending requests of one channel, as scripts read them.
