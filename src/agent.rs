@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::channel::{AttachmentFile, ChannelAdapter, FetchError};
+use crate::channel::{AttachmentFile, ChannelAdapter, ChannelMeta, FetchError, OutboundPicture, SendError};
 use crate::decision::Permit;
 use crate::message::{Attachment, InboundMessage};
 
@@ -44,6 +44,25 @@ impl Turn {
     #[must_use]
     pub fn message(&self) -> &InboundMessage {
         &self.message
+    }
+
+    /// What the channel is that it came in on.
+    #[must_use]
+    pub fn channel(&self) -> &ChannelMeta {
+        self.channel.meta()
+    }
+
+    /// Sends a picture to who wrote, before the texts of the answer. It is tried once.
+    ///
+    /// # Errors
+    /// [`SendError::Impossible`] where the channel sends none, and if the sender is not in any more; else as
+    /// [`ChannelAdapter::send_picture`].
+    // INVARIANT I9: a turn can be long, and who was revoked meanwhile gets nothing.
+    pub async fn send_picture(&self, picture: &OutboundPicture) -> Result<(), SendError> {
+        if !self.permit.is_current().await {
+            return Err(SendError::Impossible { reason: "the sender is not in any more".to_owned() });
+        }
+        self.channel.send_picture(&self.message.route, picture).await
     }
 
     /// Fetches what came with the message into memory, at most `limit` bytes.

@@ -46,6 +46,11 @@ pub trait ChannelAdapter: Send + Sync + 'static {
     /// Sends one text. `text.body` is at most [`ChannelMeta::text_limit`] long.
     async fn send_text(&self, route: &ReplyRoute, text: &OutboundText) -> Result<(), SendError>;
 
+    /// Sends one picture with a caption, where the platform can; the caption is at most 1,000 UTF-16 units long.
+    async fn send_picture(&self, _route: &ReplyRoute, _picture: &OutboundPicture) -> Result<(), SendError> {
+        Err(SendError::Impossible { reason: "this channel sends no pictures".to_owned() })
+    }
+
     /// The way to a sender of whom only the id is known, where the platform can address one by it.
     fn route_to(&self, _sender: &SenderId) -> Option<ReplyRoute> {
         None
@@ -143,6 +148,25 @@ pub enum TextKind {
 impl fmt::Debug for OutboundText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OutboundText").field("kind", &self.kind).field("bytes", &self.body.len()).finish()
+    }
+}
+
+/// A picture to be sent.
+#[derive(Clone)]
+pub struct OutboundPicture {
+    /// The picture, as a PNG file.
+    pub png: Bytes,
+    /// What is written below it, plain.
+    pub caption: String,
+    /// The same for every try of the same picture, so that a platform that can drops the second.
+    pub idempotency_key: String,
+}
+
+/// A picture may show a code.
+// INVARIANT I12: codes never appear in `Debug`.
+impl fmt::Debug for OutboundPicture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutboundPicture").field("bytes", &self.png.len()).finish_non_exhaustive()
     }
 }
 

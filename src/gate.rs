@@ -142,6 +142,11 @@ impl DmGate {
         (preview, state.policy.given.clone(), Arc::clone(&state.snapshot))
     }
 
+    /// Whether this message would be let in now; nothing changes.
+    pub(crate) async fn lets_in(&self, message: &InboundMessage) -> bool {
+        matches!(self.preview(message).await.0, Preview::Decided(Decision::Admit(_)))
+    }
+
     fn decide_now(&self, account: &Arc<Account>, message: &InboundMessage) -> Option<Decision> {
         let verdict = account.look(|state| match refuse_envelope(message, &state.policy) {
             Some(reason) => Some(Verdict::Ignore(reason)),

@@ -10,9 +10,11 @@ mod explain;
 mod gate;
 mod message;
 mod observe;
+pub mod owner;
 pub mod pairing;
 mod pipeline;
 mod policy;
+mod qr;
 mod reply;
 pub mod store;
 mod sync;
@@ -27,7 +29,7 @@ pub use allowlist::{IdSet, IdSetBuilder};
 pub use channel::MockChannelAdapter;
 pub use channel::{
     AttachmentFile, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError, Known,
-    OutboundText, SendError, TextKind, Webhook,
+    OutboundPicture, OutboundText, SendError, TextKind, Webhook,
 };
 pub use clock::{Clock, Entropy, Moment, NoEntropy, OsEntropy, SystemClock, Timestamp, Uptime, World};
 pub use decision::{Challenge, Decision, Fault, Permit, Reason, Refusal};
@@ -39,4 +41,5 @@ pub use message::{
 };
 pub use pipeline::{Inbox, Pipeline};
 pub use policy::{AccountPolicy, DmPolicy, Freshness, HOUR, Limits, PendingScope, PolicyError};
+pub use qr::Qr;
 pub use reply::{ReplyError, ReplyTemplate};

@@ -233,7 +233,7 @@ where
 }
 
 /// One second, doubled with each try, at most a minute.
-fn backoff(tries: u32) -> Duration {
+pub(crate) fn backoff(tries: u32) -> Duration {
     Duration::from_secs(1 << tries.saturating_sub(1).min(6)).min(LONGEST_BACKOFF)
 }
 

@@ -4,6 +4,7 @@
 mod codes;
 mod ending;
 mod notices;
+mod owner;
 mod permits;
 mod strangers;
 mod support;

@@ -11,7 +11,6 @@ mod context;
 mod desk;
 mod failure;
 mod log;
-mod qr;
 mod run;
 mod table;
 mod terminal;

@@ -8,14 +8,13 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use clap::Args;
 use dmgate::store::Store;
-use dmgate::{AccountKey, SenderId, escape};
+use dmgate::{AccountKey, Qr, SenderId, escape};
 use dmgate_channels::login::{Code, LoggedIn, Login, LoginError, Screen};
 use dmgate_channels::{Channel, Options};
 
 use crate::config::Config;
 use crate::context::{self, Context};
 use crate::failure::Failure;
-use crate::qr::Qr;
 use crate::run::channels::{options, setup};
 use crate::terminal::Terminal;
 

@@ -1,4 +1,6 @@
-//! A code to be scanned: drawn in the terminal, and as a picture.
+//! A code to be scanned: drawn in a terminal, and as a picture.
+
+use std::fmt;
 
 use fast_qr::{ECL, QRBuilder};
 
@@ -8,8 +10,8 @@ const EDGE: usize = 4;
 /// The side of a module in a picture, in pixels.
 const SCALE: usize = 8;
 
-/// A code, module by module.
-pub(crate) struct Qr {
+/// A code to be scanned (a QR code), module by module.
+pub struct Qr {
     /// The side without the edge.
     size: usize,
     /// Row by row, whether each is dark.
@@ -18,7 +20,8 @@ pub(crate) struct Qr {
 
 impl Qr {
     /// The code that says this; `None` if it is too long for one.
-    pub(crate) fn of(text: &str) -> Option<Self> {
+    #[must_use]
+    pub fn of(text: &str) -> Option<Self> {
         let code = QRBuilder::new(text).ecl(ECL::L).build().ok()?;
         let dark = code.data.iter().take(code.size * code.size).map(|module| module.value()).collect();
         Some(Self { size: code.size, dark })
@@ -26,7 +29,8 @@ impl Qr {
 
     /// Two rows in each line. Light is drawn and dark is left out, which is right on a dark terminal; with `colours` it
     /// is right on every one.
-    pub(crate) fn lines(&self, colours: bool) -> String {
+    #[must_use]
+    pub fn lines(&self, colours: bool) -> String {
         let side = self.size + 2 * EDGE;
         let mut lines = String::new();
         for row in (0..side).step_by(2) {
@@ -43,8 +47,9 @@ impl Qr {
         lines
     }
 
-    /// A picture in black and white.
-    pub(crate) fn png(&self) -> Vec<u8> {
+    /// A picture in black and white, as a PNG file.
+    #[must_use]
+    pub fn png(&self) -> Vec<u8> {
         let side = (self.size + 2 * EDGE) * SCALE;
         let mut rows = Vec::new();
         for row in 0..side {
@@ -72,6 +77,13 @@ impl Qr {
         let inside = |at: usize| at.checked_sub(EDGE).filter(|at| *at < self.size);
         let at = inside(row).zip(inside(column)).map(|(row, column)| row * self.size + column);
         at.and_then(|at| self.dark.get(at)).is_some_and(|dark| *dark)
+    }
+}
+
+/// What it says may be secret.
+impl fmt::Debug for Qr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Qr").field("size", &self.size).finish_non_exhaustive()
     }
 }
 
