@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::Secret;
-use crate::fake_server::{Call, FakeServer, NO_WAIT};
+use crate::fake_server::{FakeServer, NO_WAIT};
 
 const ADD_ON: &str = "service-123456789012@gcp-sa-gsuiteaddons.iam.gserviceaccount.com";
 const CHAT: &str = "chat@system.gserviceaccount.com";

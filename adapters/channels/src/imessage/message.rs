@@ -21,8 +21,6 @@ const FILE: char = '\u{fffc}';
 
 #[derive(Deserialize)]
 struct Said {
-    /// Its number in the database.
-    id: i64,
     guid: Option<String>,
     chat_guid: Option<String>,
     sender: Option<String>,

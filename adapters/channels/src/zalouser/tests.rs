@@ -1,6 +1,5 @@
 //! What is read from a bridge to Zalo, by pipes and by WebSocket.
 
-use super::*;
 use crate::bridge::tests::{Bridged, Far, TOKEN, adapter};
 use crate::conformance::{Case, Subject, Table, check};
 
