@@ -1,5 +1,8 @@
 //! What all adapters have in common, and which there are.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -173,6 +176,12 @@ impl Channel {
         CHANNELS.iter().find(|known| known.name == channel.as_str())
     }
 
+    /// Whether it needs a web server that the platform reaches, as long as the owner chooses no other transport.
+    #[must_use]
+    pub fn needs_public_url(&self) -> bool {
+        self.transports.first() == Some(&Transport::Webhook)
+    }
+
     /// An adapter for one account, ready to run.
     ///
     /// # Errors
@@ -208,38 +217,5 @@ impl Channel {
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Channel").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn channels_are_known_ones_by_name() {
-        assert!(Channel::all().is_sorted_by_key(|channel| channel.name));
-        for channel in Channel::all() {
-            let id = ChannelId::parse(channel.name).unwrap();
-            assert!(dmgate::Known::of(&id).is_some(), "{channel:?}");
-            assert!(!channel.transports.is_empty());
-            assert_eq!(channel.features.contains(&Feature::Login), channel.login.is_some(), "{channel:?}");
-        }
-    }
-
-    #[test]
-    fn an_account_of_another_channel_is_refused() {
-        for channel in Channel::all() {
-            let setup = Setup::new(AccountKey::parse("another", "default").unwrap());
-            let refused = channel.open(setup, &Options::new()).err();
-            assert!(matches!(refused, Some(ConfigError::Setup(_))), "{channel:?}");
-        }
-    }
-
-    #[test]
-    fn a_web_hook_has_one_address_per_account() {
-        let mut setup = Setup::new(AccountKey::parse("telegram", "work").unwrap());
-        assert_eq!(setup.webhook_url(), None);
-        setup.public_url = Some("https://gate.example.org/".to_owned());
-        assert_eq!(setup.webhook_url().unwrap(), "https://gate.example.org/webhooks/telegram/work");
     }
 }

@@ -7,7 +7,6 @@ mod value;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::RangeInclusive;
 
 pub use value::OptionValue;
 
@@ -20,12 +19,23 @@ pub struct OptionSpec {
     pub name: &'static str,
     /// What it takes.
     pub kind: OptionKind,
-    /// Whether a channel can't do without.
-    pub required: bool,
+    /// When a channel can't do without.
+    pub need: Need,
     /// What counts when it is not given, as people write it.
     pub default: Option<&'static str>,
     /// What it is for: a sentence.
     pub doc: &'static str,
+}
+
+/// When a channel can't do without an option.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Need {
+    /// Whatever else is given.
+    Always,
+    /// Unless another option chooses another way.
+    ByDefault,
+    /// It may be left out, or is of another way than the default one.
+    Never,
 }
 
 /// What an option takes.
@@ -84,17 +94,22 @@ pub enum ConfigError {
 impl OptionSpec {
     /// An option that a channel can't do without.
     pub(crate) const fn required(name: &'static str, kind: OptionKind, doc: &'static str) -> Self {
-        Self { name, kind, required: true, default: None, doc }
+        Self { name, kind, need: Need::Always, default: None, doc }
     }
 
     /// An option that may be left out.
     pub(crate) const fn optional(name: &'static str, kind: OptionKind, doc: &'static str) -> Self {
-        Self { name, kind, required: false, default: None, doc }
+        Self { name, kind, need: Need::Never, default: None, doc }
     }
 
     /// The same, with what counts when it is left out.
     pub(crate) const fn or(self, default: &'static str) -> Self {
         Self { default: Some(default), ..self }
+    }
+
+    /// The same, for a channel that can't do without as long as the owner chooses no other way.
+    pub(crate) const fn by_default(self) -> Self {
+        Self { need: Need::ByDefault, ..self }
     }
 
     /// That it is missing.
@@ -153,17 +168,6 @@ impl Options {
     /// Several texts; as one text, they are separated by commas.
     pub(crate) fn list(&self, name: &'static str) -> Result<Option<Vec<String>>, ConfigError> {
         self.read(name, OptionValue::list, || "a list of texts is expected".to_owned())
-    }
-
-    /// A whole number within `range`.
-    pub(crate) fn number(
-        &self,
-        name: &'static str,
-        range: RangeInclusive<i64>,
-    ) -> Result<Option<i64>, ConfigError> {
-        let number = |value: &OptionValue| value.integer().filter(|number| range.contains(number));
-        let (least, most) = (range.start(), range.end());
-        self.read(name, number, || format!("a whole number from {least} to {most} is expected"))
     }
 
     pub(crate) fn word<T: Copy>(
@@ -241,7 +245,7 @@ pub(crate) mod tests {
         for spec in table {
             let name = spec.name;
             assert!(spec.doc.ends_with('.'), "{name}");
-            if spec.required {
+            if spec.need == Need::Always {
                 let mut without = needed.clone();
                 without.0.remove(name);
                 assert_eq!(from_options(&without).err(), Some(spec.missing()));
@@ -292,9 +296,6 @@ pub(crate) mod tests {
         assert_eq!(secret, Err("`x`: one of `cold`, `hot` is expected".to_owned()));
         let port = given(70_000.into()).port("x").map_err(told);
         assert_eq!(port, Err("`x`: a whole number up to 65535 is expected".to_owned()));
-        let number = given(7.into()).number("x", 1..=6).map_err(told);
-        assert_eq!(number, Err("`x`: a whole number from 1 to 6 is expected".to_owned()));
-        assert_eq!(given("6".into()).number("x", 1..=6), Ok(Some(6)));
         let flag = given(1.into()).bool("x").map_err(told);
         assert_eq!(flag, Err("`x`: `true` or `false` is expected".to_owned()));
         assert_eq!(given(" ".into()).text("x").map_err(told), Err("`x`: a text is expected".to_owned()));

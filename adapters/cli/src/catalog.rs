@@ -1,6 +1,6 @@
 //! The channels that this program can connect, and what each needs.
 
-use dmgate_channels::options::OptionSpec;
+use dmgate_channels::options::{Need, OptionSpec};
 use dmgate_channels::{Channel, Direction, Feature, Transport};
 
 /// A channel that can be connected.
@@ -12,6 +12,7 @@ pub(crate) struct ChannelSpec {
     features: &'static [Feature],
     /// What its configuration may hold.
     pub(crate) options: &'static [OptionSpec],
+    needs_public_url: bool,
 }
 
 /// The web chat's name.
@@ -24,9 +25,16 @@ pub(crate) fn all() -> impl Iterator<Item = ChannelSpec> {
         transports: channel.transports,
         features: channel.features,
         options: channel.options,
+        needs_public_url: channel.needs_public_url(),
     });
-    let features = &[Feature::Typing];
-    connected.chain([ChannelSpec { name: WEBCHAT, transports: &[], features, options: &[] }])
+    let web_chat = ChannelSpec {
+        name: WEBCHAT,
+        transports: &[],
+        features: &[Feature::Typing],
+        options: &[],
+        needs_public_url: false,
+    };
+    connected.chain([web_chat])
 }
 
 /// The channel of this name.
@@ -62,6 +70,15 @@ impl ChannelSpec {
             (true, false) => "out",
             (false, _) => "in",
         }
+    }
+
+    /// What it can't do without, as long as no other way is chosen.
+    pub(crate) fn needs(&self) -> Vec<&'static str> {
+        let options = self.options.iter().filter(|option| option.need != Need::Never);
+        options
+            .map(|option| option.name)
+            .chain(self.needs_public_url.then_some("gateway.public_url"))
+            .collect()
     }
 
     /// What it can do beside texts, in words.

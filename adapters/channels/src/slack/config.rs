@@ -62,7 +62,8 @@ const APP_TOKEN: OptionSpec = OptionSpec::optional(
     OptionKind::Secret,
     "The app's token with the scope connections:write, from its \"Basic Information\": `xapp-…`; needed with `mode = \
      \"socket\"`.",
-);
+)
+.by_default();
 
 const SIGNING_SECRET: OptionSpec = OptionSpec::optional(
     "signing_secret",

@@ -67,26 +67,30 @@ const PHONE_NUMBER_ID: OptionSpec = OptionSpec::optional(
     OptionKind::String,
     "The id of your number, as the app's page WhatsApp, API Setup shows it: digits, but not the telephone number; needed with \
      `cloud`.",
-);
+)
+.by_default();
 
 const ACCESS_TOKEN: OptionSpec = OptionSpec::optional(
     "access_token",
     OptionKind::Secret,
     "A token of a system user's with the permission `whatsapp_business_messaging`; the one of API Setup ends after a day; \
      needed with `cloud`.",
-);
+)
+.by_default();
 
 const APP_SECRET: OptionSpec = OptionSpec::optional(
     "app_secret",
     OptionKind::Secret,
     "The app's secret (App settings, Basic), with which Meta signs its calls; needed with `cloud`.",
-);
+)
+.by_default();
 
 const VERIFY_TOKEN: OptionSpec = OptionSpec::optional(
     "verify_token",
     OptionKind::Secret,
     "Make it up, and give it to Meta with the address of the web hook; needed with `cloud`.",
-);
+)
+.by_default();
 
 const API_BASE: &str = "https://graph.facebook.com/v25.0";
 

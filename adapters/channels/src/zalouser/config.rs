@@ -11,7 +11,7 @@ pub struct Config {
 }
 
 /// The options of [`Config`], in the order in which people should meet them.
-pub const OPTIONS: &[OptionSpec] = &[bridge::COMMAND, bridge::URL, bridge::TOKEN];
+pub const OPTIONS: &[OptionSpec] = &[bridge::COMMAND.by_default(), bridge::URL, bridge::TOKEN];
 
 impl Config {
     /// An account that is reached by this bridge.

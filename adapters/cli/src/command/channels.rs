@@ -4,6 +4,7 @@ mod login;
 
 use clap::{Args, Subcommand};
 use dmgate::ChannelId;
+use dmgate_channels::options::Need;
 use serde::Serialize;
 
 use crate::catalog;
@@ -75,12 +76,7 @@ impl Channels {
                 transport: spec.transport(),
                 direction: spec.direction(),
                 features: spec.features(),
-                needs: spec
-                    .options
-                    .iter()
-                    .filter(|option| option.required)
-                    .map(|option| option.name)
-                    .collect(),
+                needs: spec.needs(),
                 accounts: config
                     .connected()
                     .map(|account| account.key.clone())
@@ -119,7 +115,7 @@ impl Channels {
             .map(|option| OptionRow {
                 option: option.name,
                 kind: option.kind.to_string(),
-                needed: option.required,
+                needed: option.need != Need::Never,
                 default: option.default,
                 about: option.doc,
             })
@@ -135,8 +131,12 @@ impl Channels {
             return Ok(());
         }
         let mut columns = Columns::new(&["OPTION", "KIND", "DEFAULT", "WHAT FOR"]);
-        for row in rows {
-            let default = row.default.unwrap_or(if row.needed { "needed" } else { "-" });
+        for (row, option) in rows.into_iter().zip(spec.options) {
+            let default = row.default.unwrap_or(match option.need {
+                Need::Always => "needed",
+                Need::ByDefault => "needed by default",
+                Need::Never => "-",
+            });
             columns.row([row.option.to_owned(), row.kind, default.to_owned(), row.about.to_owned()]);
         }
         context.terminal.line(columns);

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use dmgate::store::{FileOptions, FileStore, Finding, Level};
 use dmgate::{Clock, SystemClock, Timestamp, World};
+use dmgate_channels::options::Need;
 use serde::Serialize;
 
 use crate::catalog;
@@ -144,7 +145,7 @@ fn look_at_config(config: &Config, context: &Context) -> Vec<Finding> {
     }
     for account in config.connected() {
         let spec = catalog::find(account.key.channel().as_str());
-        let needed = spec.iter().flat_map(|spec| spec.options).filter(|option| option.required);
+        let needed = spec.iter().flat_map(|spec| spec.options).filter(|option| option.need == Need::Always);
         for option in needed.filter(|option| !account.options.contains_key(option.name)) {
             let mend = format!("set it at [channels.{}]", account.key.channel());
             findings.push(finding(

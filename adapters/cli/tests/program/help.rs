@@ -115,9 +115,18 @@ fn channels_say_what_they_need() {
     assert_eq!(telegram["accounts"], serde_json::json!(["default", "work"]));
     assert_eq!(telegram["direction"], "out or in");
     assert_eq!(telegram["features"], serde_json::json!(["attachments", "typing"]));
+    let needs = |channel: &str| rows.iter().find(|row| row["channel"] == channel).unwrap()["needs"].clone();
+    assert_eq!(needs("slack"), serde_json::json!(["bot_token", "app_token"]));
+    assert_eq!(
+        needs("line"),
+        serde_json::json!(["channel_secret", "channel_access_token", "gateway.public_url"])
+    );
     assert!(place.ok("channels").starts_with("CHANNEL "));
     let options = place.ok("channels telegram");
     assert!(options.lines().any(|line| line.starts_with("token ") && line.contains("needed")), "{options}");
+    let options = place.ok("channels slack");
+    let app_token = options.lines().find(|line| line.starts_with("app_token ")).unwrap();
+    assert!(app_token.contains("needed by default"), "{options}");
     assert!(place.ok("channels webchat").contains("no options"));
     assert!(place.fails(1, "channels telegarm").contains("`dmgate channels`"));
 }
