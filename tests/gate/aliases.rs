@@ -24,6 +24,19 @@ async fn i15_an_alias_lets_in_who_held_it_first_and_nobody_after() {
 }
 
 #[tokio::test]
+async fn i15_it_does_not_matter_under_which_id_somebody_is_on_the_list() {
+    for on in BOTH {
+        for listed in ["one", "+1"] {
+            let scene = Scene::new(on);
+            scene.allow(listed).await;
+            assert_eq!(scene.says(&["one", "+1"]).await, "allowlisted", "{listed}");
+            assert_eq!(scene.says(&[listed]).await, "allowlisted", "{listed}");
+            assert_eq!(scene.says(&["two", "+2"]).await, "pairing_required", "{listed}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn i15_an_alias_in_the_configuration_is_bound_as_well() {
     for on in BOTH {
         for dm in [DmPolicy::Pairing, DmPolicy::Allowlist, DmPolicy::Open] {

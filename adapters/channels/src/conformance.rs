@@ -102,6 +102,9 @@ const ID_LIMIT: usize = 1024;
 
 /// Runs a table against an adapter, by one of its transports; each case has an adapter of its own, which `open` makes.
 ///
+/// What an adapter owes is waited for without an end: one that is broken may hang here, so a run of tests needs an end
+/// of its own.
+///
 /// # Panics
 /// With the name of the first case that is not as it must be, or of the kind that is missing.
 pub async fn check(table: &Table, transport: &str, mut open: impl AsyncFnMut(&Case) -> Subject) {

@@ -3,23 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use dmgate::{
-    AccountKey, ChannelAdapter, ChannelError, ChannelStatus, Conversation, EventKind, InboundMessage, Inbox,
-    OutboundText, ReplyRoute, SendError, SenderId, Strength, TextKind,
-};
-use dmgate_channels::{Channel, ConfigError, Options, Setup};
+use dmgate::{ChannelStatus, Conversation, EventKind, ReplyRoute, SendError, SenderId, Strength};
+use dmgate_channels::{Channel, Options};
 use dmgate_test_peers::{Inspircd, IrcClient, Ngircd};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
-/// An adapter that runs.
-struct Running {
-    irc: Arc<dyn ChannelAdapter>,
-    messages: mpsc::Receiver<InboundMessage>,
-    shutdown: CancellationToken,
-    ended: JoinHandle<Result<(), ChannelError>>,
-}
+use crate::running::{Running, setup, text};
 
 fn options(addr: SocketAddr) -> Options {
     Options::new()
@@ -29,18 +17,8 @@ fn options(addr: SocketAddr) -> Options {
         .with("nick", "gate")
 }
 
-fn open(options: &Options) -> Result<Arc<dyn ChannelAdapter>, ConfigError> {
-    let setup = Setup::new(AccountKey::parse("irc", "default").unwrap());
-    Channel::of(setup.account.channel()).unwrap().open(setup, options)
-}
-
 fn run(options: &Options) -> Running {
-    let irc = open(options).unwrap();
-    let (inbox, messages) = Inbox::collecting(8);
-    let shutdown = CancellationToken::new();
-    let (task, until) = (Arc::clone(&irc), shutdown.clone());
-    let ended = tokio::spawn(async move { task.run(inbox, until).await });
-    Running { irc, messages, shutdown, ended }
+    Running::start(&setup("irc"), options)
 }
 
 /// Runs what blocks beside the adapter.
@@ -49,10 +27,8 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 }
 
 /// Sends a text through the adapter.
-async fn send(irc: &Arc<dyn ChannelAdapter>, route: &ReplyRoute, body: &str) -> Result<(), SendError> {
-    let key = "1".to_owned();
-    let text = OutboundText { body: body.to_owned(), kind: TextKind::Reply, idempotency_key: key };
-    irc.send_text(route, &text).await
+async fn send(on: &Running, route: &ReplyRoute, body: &str) -> Result<(), SendError> {
+    on.adapter.send_text(route, &text(body, "1")).await
 }
 
 /// Waits until `nick` is on the network, as a client of it sees it.
@@ -79,13 +55,13 @@ async fn without_accounts_a_mask_counts_where_the_owner_chose_it() {
         alice
     })
     .await;
-    let message = on.messages.recv().await.unwrap();
+    let message = on.next().await;
     assert_eq!(message.sender.primary().as_str(), "alice!~alice@127.0.0.1");
     assert_eq!(message.sender.strength(), Strength::ServerAsserted);
     assert_eq!((message.conversation, message.event), (Conversation::Direct, EventKind::Message));
-    assert_eq!(on.irc.status(), ChannelStatus::Ready);
+    assert_eq!(on.adapter.status(), ChannelStatus::Ready);
 
-    send(&on.irc, &message.route, "hello yourself\nand again").await.unwrap();
+    send(&on, &message.route, "hello yourself\nand again").await.unwrap();
     let route = message.route.clone();
     let alice = blocking(move || {
         let line = alice.expect(|line| line.contains(" PRIVMSG "));
@@ -97,14 +73,14 @@ async fn without_accounts_a_mask_counts_where_the_owner_chose_it() {
         alice
     })
     .await;
-    assert!(matches!(send(&on.irc, &route, "secret").await, Err(SendError::Failed { .. })), "nobody");
+    assert!(matches!(send(&on, &route, "secret").await, Err(SendError::Failed { .. })), "nobody");
     let mut mallory = blocking(move || {
         let mut mallory = IrcClient::connect(addr);
         mallory.register("Alice", "mallory");
         mallory
     })
     .await;
-    assert!(matches!(send(&on.irc, &route, "secret").await, Err(SendError::Failed { .. })), "somebody else");
+    assert!(matches!(send(&on, &route, "secret").await, Err(SendError::Failed { .. })), "somebody else");
     let seen = blocking(move || {
         mallory.send("PING :end");
         mallory.expect(|line| line.contains("PONG"));
@@ -113,8 +89,7 @@ async fn without_accounts_a_mask_counts_where_the_owner_chose_it() {
     .await;
     assert!(!seen.contains("secret"), "{seen}");
 
-    on.shutdown.cancel();
-    on.ended.await.unwrap().unwrap();
+    on.end().await;
     drop((alice, server));
 }
 
@@ -130,9 +105,11 @@ async fn i15_without_accounts_nobody_is_known_by_account() {
         alice
     })
     .await;
-    let message = on.messages.recv().await.unwrap();
+    let message = on.next().await;
     assert_eq!((message.sender.strength(), message.route.as_str()), (Strength::Mutable, ""));
-    assert!(matches!(on.irc.status(), ChannelStatus::Refused(reason) if reason.contains("irc.peers.test")));
+    assert!(
+        matches!(on.adapter.status(), ChannelStatus::Refused(reason) if reason.contains("irc.peers.test"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -157,12 +134,12 @@ async fn i15_with_services_only_who_is_logged_in_is_known() {
         alice
     })
     .await;
-    let hers = on.messages.recv().await.unwrap();
+    let hers = on.next().await;
     assert_eq!(hers.sender.primary().as_str(), "account:alice");
     assert_eq!((hers.sender.strength(), hers.conversation), (Strength::Authenticated, Conversation::Direct));
     assert!(hers.sent_at.is_some() && hers.message_id.is_some());
-    assert_eq!(on.irc.status(), ChannelStatus::Ready);
-    send(&on.irc, &hers.route, "hello yourself").await.unwrap();
+    assert_eq!(on.adapter.status(), ChannelStatus::Ready);
+    send(&on, &hers.route, "hello yourself").await.unwrap();
     let mut alice = blocking(move || {
         alice.expect(|line| line.ends_with(" PRIVMSG alice :hello yourself"));
         alice.send("NOTICE gate :by notice");
@@ -173,12 +150,12 @@ async fn i15_with_services_only_who_is_logged_in_is_known() {
     })
     .await;
     for _ in 0..2 {
-        assert_eq!(on.messages.recv().await.unwrap().event, EventKind::Other);
+        assert_eq!(on.next().await.event, EventKind::Other);
     }
 
     // She is found by her account alone, whoever started the conversation.
-    let id = SenderId::parse(on.irc.meta().account.channel(), "account:alice").unwrap();
-    send(&on.irc, &on.irc.route_to(&id).unwrap(), "it is you").await.unwrap();
+    let id = SenderId::parse(on.adapter.meta().account.channel(), "account:alice").unwrap();
+    send(&on, &on.adapter.route_to(&id).unwrap(), "it is you").await.unwrap();
     blocking(move || {
         alice.expect(|line| line.ends_with(" PRIVMSG alice :it is you"));
         alice.send("QUIT");
@@ -193,12 +170,12 @@ async fn i15_with_services_only_who_is_logged_in_is_known() {
         impostor
     })
     .await;
-    let theirs = on.messages.recv().await.unwrap();
+    let theirs = on.next().await;
     assert_eq!((theirs.text.as_str(), theirs.sender.name()), ("me too", Some("alice")));
     assert_eq!(theirs.sender.strength(), Strength::Mutable);
     assert_ne!(theirs.sender.primary().as_str(), "account:alice");
     assert_eq!(theirs.route.as_str(), "");
-    let outcome = send(&on.irc, &hers.route, "secret").await;
+    let outcome = send(&on, &hers.route, "secret").await;
     assert!(matches!(&outcome, Err(SendError::Failed { .. })), "{outcome:?}");
     let seen = blocking(move || {
         impostor.send("PING :end");
@@ -207,8 +184,7 @@ async fn i15_with_services_only_who_is_logged_in_is_known() {
     })
     .await;
     assert!(!seen.contains("secret"), "{seen}");
-    on.shutdown.cancel();
-    on.ended.await.unwrap().unwrap();
+    on.end().await;
     drop(network);
 }
 
@@ -218,9 +194,9 @@ async fn a_wrong_password_ends_the_channel_before_anybody_sees_it() {
     let register = Arc::clone(&network);
     blocking(move || register.register("gate", "secret-of-gate")).await;
     let on = run(&options(network.addr).with("sasl_user", "gate").with("sasl_password", "wr0ng"));
-    let error = on.ended.await.unwrap().unwrap_err();
+    let (error, status) = on.fail().await;
     assert!(error.to_string().contains("`sasl_password`") && !error.to_string().contains("wr0ng"), "{error}");
-    assert!(matches!(on.irc.status(), ChannelStatus::NeedsLogin(_)));
+    assert!(matches!(status, ChannelStatus::NeedsLogin(_)), "{status:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -240,35 +216,22 @@ async fn a_server_proves_itself_by_the_authority_that_the_owner_named() {
         bob
     })
     .await;
-    assert_eq!(on.messages.recv().await.unwrap().text, "hello");
-    on.shutdown.cancel();
-    on.ended.await.unwrap().unwrap();
+    assert_eq!(on.next().await.text, "hello");
+    on.end().await;
 
     // Without that authority there is no connection.
-    let reason = match open(&options) {
+    let reason = match Channel::of(setup("irc").account.channel()).unwrap().open(setup("irc"), &options) {
         Err(error) => error.to_string(),
-        Ok(irc) => refusal(irc).await,
+        Ok(irc) => {
+            let doubting = Running::of(irc);
+            let status = doubting.reach(|status| *status != ChannelStatus::Connecting(None)).await;
+            let ChannelStatus::Connecting(Some(reason)) = status else { panic!("{status:?}") };
+            doubting.end().await;
+            reason
+        }
     };
     assert!(
         reason.contains("no encrypted connection") || reason.contains("no root certificates"),
         "{reason}"
     );
-}
-
-/// Why an adapter does not connect.
-async fn refusal(irc: Arc<dyn ChannelAdapter>) -> String {
-    let (inbox, _messages) = Inbox::collecting(1);
-    let shutdown = CancellationToken::new();
-    let (task, until) = (Arc::clone(&irc), shutdown.clone());
-    let running = tokio::spawn(async move { task.run(inbox, until).await });
-    let reason = loop {
-        match irc.status() {
-            ChannelStatus::Connecting(Some(reason)) => break reason,
-            ChannelStatus::Connecting(None) => tokio::task::yield_now().await,
-            other => panic!("{other:?}"),
-        }
-    };
-    shutdown.cancel();
-    running.await.unwrap().unwrap();
-    reason
 }

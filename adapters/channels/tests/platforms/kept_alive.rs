@@ -8,6 +8,8 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::running::soon;
+
 /// A server on a loopback port of its own.
 pub(crate) struct KeptAlive {
     base: String,
@@ -43,7 +45,7 @@ impl KeptAlive {
 
     /// The next call.
     pub(crate) async fn call(&mut self) -> Call {
-        self.calls.recv().await.unwrap()
+        soon(self.calls.recv()).await.unwrap()
     }
 
     /// How many connections there were so far.

@@ -14,6 +14,7 @@ mod matrix;
 mod mattermost;
 mod nostr;
 mod openclaw_weixin;
+mod running;
 mod signal;
 mod slack;
 mod synology_chat;

@@ -5,25 +5,15 @@ use std::sync::Arc;
 use dmgate::pairing::Surface;
 use dmgate::store::{Actor, MemoryStore};
 use dmgate::{
-    AccountKey, ChannelAdapter, ChannelError, ChannelStatus, Conversation, Decision, DmGate, EventKind,
-    InboundMessage, Inbox, Origin, OutboundText, Permit, Sender, SenderId, TextKind, World,
+    AccountKey, ChannelStatus, Conversation, Decision, DmGate, EventKind, InboundMessage, Origin, Permit,
+    Sender, SenderId, World,
 };
-use dmgate_channels::kept::{Keeper, MemoryKeeper};
-use dmgate_channels::{Channel, Options, Setup};
+use dmgate_channels::{Options, Setup};
 use dmgate_test_peers::Synapse;
 use dmgate_test_peers::synapse::Login;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
-/// A bot that runs.
-struct Running {
-    adapter: Arc<dyn ChannelAdapter>,
-    messages: mpsc::Receiver<InboundMessage>,
-    shutdown: CancellationToken,
-    ended: JoinHandle<Result<(), ChannelError>>,
-}
+use crate::running::{Running, setup, text};
 
 async fn start() -> Arc<Synapse> {
     Arc::new(tokio::task::spawn_blocking(Synapse::start).await.unwrap())
@@ -38,48 +28,30 @@ async fn ask<T: Send + 'static>(
     tokio::task::spawn_blocking(move || call(&synapse)).await.unwrap()
 }
 
-fn run(synapse: &Synapse, keeper: &Arc<MemoryKeeper>) -> Running {
-    let mut setup = Setup::new(AccountKey::parse("matrix", "default").unwrap());
-    setup.keeper = Arc::clone(keeper) as Arc<dyn Keeper>;
+fn run(synapse: &Synapse, setup: &Setup) -> Running {
     let options =
         Options::new().with("homeserver", synapse.base()).with("access_token", synapse.bot().token.as_str());
-    let adapter = Channel::of(setup.account.channel()).unwrap().open(setup, &options).unwrap();
-    let (inbox, messages) = Inbox::collecting(256);
-    let shutdown = CancellationToken::new();
-    let (task, until) = (Arc::clone(&adapter), shutdown.clone());
-    let ended = tokio::spawn(async move { task.run(inbox, until).await });
-    Running { adapter, messages, shutdown, ended }
+    Running::start(setup, &options)
 }
 
-impl Running {
-    /// The next message that is not about who is in a room.
-    async fn message(&mut self) -> InboundMessage {
-        loop {
-            let message = self.messages.recv().await.unwrap();
-            if message.event != EventKind::Membership && message.origin != Origin::Own {
-                return message;
-            }
+/// The next message that is not about who is in a room.
+async fn next(running: &mut Running) -> InboundMessage {
+    loop {
+        let message = running.next().await;
+        if message.event != EventKind::Membership && message.origin != Origin::Own {
+            return message;
         }
-    }
-
-    /// The next message that would make the agent act, from somebody whom it may answer.
-    async fn heard(&mut self) -> InboundMessage {
-        loop {
-            let message = self.message().await;
-            if message.event.acts() && message.conversation == Conversation::Direct {
-                return message;
-            }
-        }
-    }
-
-    async fn end(self) {
-        self.shutdown.cancel();
-        self.ended.await.unwrap().unwrap();
     }
 }
 
-fn text(body: &str, key: &str) -> OutboundText {
-    OutboundText { body: body.to_owned(), kind: TextKind::Reply, idempotency_key: key.to_owned() }
+/// The next message that would make the agent act, from somebody whom it may answer.
+async fn heard(running: &mut Running) -> InboundMessage {
+    loop {
+        let message = next(running).await;
+        if message.event.acts() && message.conversation == Conversation::Direct {
+            return message;
+        }
+    }
 }
 
 /// Works until the room's members are so many.
@@ -97,8 +69,8 @@ fn wait_for_members(synapse: &Synapse, login: &Login, room: &str, count: usize) 
 #[tokio::test(flavor = "multi_thread")]
 async fn restarts_neither_lose_nor_repeat_and_a_gap_is_filled() {
     let synapse = start().await;
-    let keeper = Arc::default();
-    let mut running = run(&synapse, &keeper);
+    let setup = setup("matrix");
+    let mut running = run(&synapse, &setup);
     let (ann, room) = ask(&synapse, |synapse| {
         let ann = synapse.register("Ann");
         let room = synapse.create_chat(&ann);
@@ -107,7 +79,7 @@ async fn restarts_neither_lose_nor_repeat_and_a_gap_is_filled() {
         (ann, room)
     })
     .await;
-    let first = running.heard().await;
+    let first = heard(&mut running).await;
     assert_eq!((first.text.as_str(), first.sender.primary().as_str()), ("one", ann.user.as_str()));
     assert!(!room.contains(':'), "a room of version 12 names no server");
     assert_eq!(first.route.as_str(), format!("{room} {}", ann.user));
@@ -118,16 +90,16 @@ async fn restarts_neither_lose_nor_repeat_and_a_gap_is_filled() {
         (0..130).for_each(|number| drop(synapse.say(&login, &chat, &number.to_string())));
     })
     .await;
-    let mut running = run(&synapse, &keeper);
+    let mut running = run(&synapse, &setup);
     for number in 0..130 {
-        assert_eq!(running.heard().await.text, number.to_string());
+        assert_eq!(heard(&mut running).await.text, number.to_string());
     }
     running.end().await;
 
-    let mut running = run(&synapse, &keeper);
+    let mut running = run(&synapse, &setup);
     let (login, chat) = (ann.clone(), room.clone());
     ask(&synapse, move |synapse| synapse.say(&login, &chat, "at last")).await;
-    assert_eq!(running.heard().await.text, "at last", "nothing came twice");
+    assert_eq!(heard(&mut running).await.text, "at last", "nothing came twice");
     assert_eq!(running.adapter.status(), ChannelStatus::Ready);
 
     // The same key makes one text.
@@ -155,14 +127,14 @@ async fn restarts_neither_lose_nor_repeat_and_a_gap_is_filled() {
 
     // Logged out, it asks for a login.
     ask(&synapse, |synapse| synapse.call(synapse.bot(), "POST", "logout", &json!({}))).await;
-    running.ended.await.unwrap().unwrap_err();
-    assert!(matches!(running.adapter.status(), ChannelStatus::NeedsLogin(_)));
+    let (_, status) = running.fail().await;
+    assert!(matches!(status, ChannelStatus::NeedsLogin(_)), "{status:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn i16_only_a_chat_of_two_that_we_can_read_is_one() {
     let synapse = start().await;
-    let mut running = run(&synapse, &Arc::default());
+    let mut running = run(&synapse, &setup("matrix"));
     let (ann, bob) = ask(&synapse, |synapse| (synapse.register("ann"), synapse.register("bob"))).await;
 
     // To a group, though it is said to be direct; to an encrypted chat; to a room: then the one that counts.
@@ -181,7 +153,7 @@ async fn i16_only_a_chat_of_two_that_we_can_read_is_one() {
         (group, secret, room)
     })
     .await;
-    let heard = running.heard().await;
+    let heard = heard(&mut running).await;
     assert_eq!(heard.text, "hello");
     let (one, chat) = (ann.clone(), group.clone());
     ask(&synapse, move |synapse| {
@@ -215,11 +187,11 @@ async fn i16_only_a_chat_of_two_that_we_can_read_is_one() {
     })
     .await;
     running.adapter.send_text(&route, &text("not any more", "3")).await.unwrap_err();
-    let said = running.message().await;
+    let said = next(&mut running).await;
     assert_eq!((said.text.as_str(), said.conversation), ("what is going on?", Conversation::Unknown));
     let (one, chat) = (ann.clone(), room.clone());
     ask(&synapse, move |synapse| synapse.say(&one, &chat, "there are three of us")).await;
-    assert_eq!(running.message().await.conversation, Conversation::Group);
+    assert_eq!(next(&mut running).await.conversation, Conversation::Group);
     // Synapse shows who left what is said afterwards: so it stays a group.
     let (other, one, chat) = (bob.clone(), ann.clone(), room.clone());
     let said = ask(&synapse, move |synapse| {
@@ -232,7 +204,7 @@ async fn i16_only_a_chat_of_two_that_we_can_read_is_one() {
         said.iter().any(|(_, text)| text == "without Bob"),
         "not any more; then two are alone again: {said:?}"
     );
-    assert_eq!(running.message().await.conversation, Conversation::Group);
+    assert_eq!(next(&mut running).await.conversation, Conversation::Group);
     running.adapter.send_text(&route, &text("not any more", "4")).await.unwrap_err();
     let chat = room.clone();
     let said = ask(&synapse, move |synapse| synapse.texts(&ann, &chat)).await;
@@ -243,7 +215,7 @@ async fn i16_only_a_chat_of_two_that_we_can_read_is_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn i14_what_is_no_message_of_a_person_makes_nobody_act_and_files_are_fetched() {
     let synapse = start().await;
-    let mut running = run(&synapse, &Arc::default());
+    let mut running = run(&synapse, &setup("matrix"));
     let (ann, room) = ask(&synapse, |synapse| {
         let ann = synapse.register("ann");
         let room = synapse.create_chat(&ann);
@@ -278,7 +250,7 @@ async fn i14_what_is_no_message_of_a_person_makes_nobody_act_and_files_are_fetch
     .await;
     let mut kinds = Vec::new();
     let last = loop {
-        let message = running.message().await;
+        let message = next(&mut running).await;
         assert_eq!(message.sender.primary().as_str(), ann.user);
         if !message.attachments.is_empty() {
             break message;

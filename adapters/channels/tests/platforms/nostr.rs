@@ -2,27 +2,14 @@
 
 use std::sync::{Arc, Mutex};
 
-use dmgate::{
-    AccountKey, ChannelAdapter, ChannelError, ChannelStatus, Conversation, InboundMessage, Inbox, Origin,
-    OutboundText, TextKind,
-};
-use dmgate_channels::kept::{Keeper, MemoryKeeper};
-use dmgate_channels::{Channel, Options, Setup};
+use dmgate::{ChannelStatus, Conversation, InboundMessage, Origin};
+use dmgate_channels::{Options, Setup};
 use dmgate_test_peers::{NostrRelay, Platform};
 use serde_json::Value;
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+
+use crate::running::{Running, setup, text};
 
 type Shared = Arc<Mutex<NostrRelay>>;
-
-/// A bot that runs.
-struct Running {
-    adapter: Arc<dyn ChannelAdapter>,
-    messages: mpsc::Receiver<InboundMessage>,
-    shutdown: CancellationToken,
-    ended: JoinHandle<Result<(), ChannelError>>,
-}
 
 async fn start(make: fn() -> NostrRelay) -> Shared {
     Arc::new(Mutex::new(tokio::task::spawn_blocking(make).await.unwrap()))
@@ -37,64 +24,45 @@ async fn ask<T: Send + 'static>(
     tokio::task::spawn_blocking(move || call(&mut relay.lock().unwrap())).await.unwrap()
 }
 
-fn run(relays: &[&Shared], keeper: &Arc<MemoryKeeper>, private: bool) -> Running {
-    let mut setup = Setup::new(AccountKey::parse("nostr", "default").unwrap());
-    setup.keeper = Arc::clone(keeper) as Arc<dyn Keeper>;
+fn run(relays: &[&Shared], setup: &Setup, private: bool) -> Running {
     let urls: Vec<String> = relays.iter().map(|relay| relay.lock().unwrap().url().to_owned()).collect();
     let secret = relays[0].lock().unwrap().secret();
     let options =
         Options::new().with("secret_key", secret).with("relays", urls).with("private_relays", private);
-    let adapter = Channel::of(setup.account.channel()).unwrap().open(setup, &options).unwrap();
-    let (inbox, messages) = Inbox::collecting(64);
-    let shutdown = CancellationToken::new();
-    let (task, until) = (Arc::clone(&adapter), shutdown.clone());
-    let ended = tokio::spawn(async move { task.run(inbox, until).await });
-    Running { adapter, messages, shutdown, ended }
+    Running::start(setup, &options)
 }
 
-impl Running {
-    async fn texts(&mut self, count: usize) -> Vec<String> {
-        let mut texts = Vec::new();
-        while texts.len() < count {
-            texts.push(self.messages.recv().await.unwrap().text);
-        }
-        texts.sort();
-        texts
-    }
+async fn sorted(running: &mut Running, count: usize) -> Vec<String> {
+    let mut texts = running.texts(count).await;
+    texts.sort();
+    texts
+}
 
-    async fn answer(&self, message: &InboundMessage, body: &str) {
-        let text =
-            OutboundText { body: body.to_owned(), kind: TextKind::Reply, idempotency_key: body.to_owned() };
-        self.adapter.send_text(&message.route, &text).await.unwrap();
-    }
-
-    async fn end(self) {
-        self.shutdown.cancel();
-        self.ended.await.unwrap().unwrap();
-    }
+async fn answer(running: &Running, message: &InboundMessage, body: &str) {
+    running.adapter.send_text(&message.route, &text(body, body)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_formats_come_in_and_are_answered_in_kind() {
     let relay = start(NostrRelay::start).await;
-    let mut running = run(&[&relay], &Arc::default(), false);
+    let mut running = run(&[&relay], &setup("nostr"), false);
     ask(&relay, |relay| relay.write(0, "hello")).await;
-    let message = running.messages.recv().await.unwrap();
+    let message = running.next().await;
     assert_eq!((message.text.as_str(), message.origin), ("hello", Origin::Person));
     assert_eq!(message.conversation, Conversation::Direct);
     assert_eq!(message.sender.primary().as_str(), ask(&relay, |relay| relay.id(0)).await);
-    running.answer(&message, "an answer").await;
+    answer(&running, &message, "an answer").await;
     assert_eq!(ask(&relay, |relay| relay.read(0)).await, "an answer");
 
     ask(&relay, |relay| relay.write_old(1, "hello from before")).await;
-    let message = running.messages.recv().await.unwrap();
+    let message = running.next().await;
     assert_eq!((message.text.as_str(), message.conversation), ("hello from before", Conversation::Direct));
-    running.answer(&message, "an old answer").await;
+    answer(&running, &message, "an old answer").await;
     assert_eq!(ask(&relay, |relay| relay.read_old(1)).await, "an old answer");
     assert_eq!(ask(&relay, |relay| relay.unread(1)).await, 0, "not in the other format as well");
 
     ask(&relay, |relay| relay.write_to_many(0, &[1], "the three of us")).await;
-    let message = running.messages.recv().await.unwrap();
+    let message = running.next().await;
     assert_eq!((message.conversation, message.route.as_str()), (Conversation::Group, ""));
 
     // Others find where the bot is to be written to.
@@ -109,35 +77,35 @@ async fn both_formats_come_in_and_are_answered_in_kind() {
 #[tokio::test(flavor = "multi_thread")]
 async fn restarts_neither_lose_nor_repeat_whatever_relays_give_again() {
     let relay = start(NostrRelay::start).await;
-    let keeper = Arc::default();
-    let mut running = run(&[&relay], &keeper, false);
+    let setup = setup("nostr");
+    let mut running = run(&[&relay], &setup, false);
     ask(&relay, |relay| {
         relay.write(0, "one");
         relay.write_old(1, "two");
     })
     .await;
-    assert_eq!(running.texts(2).await, ["one", "two"]);
+    assert_eq!(sorted(&mut running, 2).await, ["one", "two"]);
     running.end().await;
     // More than the relay gives at once.
     ask(&relay, |relay| (0..700).for_each(|number| relay.write_old(0, &format!("{number:03}")))).await;
-    let mut running = run(&[&relay], &keeper, false);
+    let mut running = run(&[&relay], &setup, false);
     let expected: Vec<String> = (0..700).map(|number| format!("{number:03}")).collect();
-    assert_eq!(running.texts(700).await, expected);
+    assert_eq!(sorted(&mut running, 700).await, expected);
     running.end().await;
-    let mut running = run(&[&relay], &keeper, false);
+    let mut running = run(&[&relay], &setup, false);
     ask(&relay, |relay| relay.write(0, "at last")).await;
-    assert_eq!(running.texts(1).await, ["at last"]);
+    assert_eq!(sorted(&mut running, 1).await, ["at last"]);
     running.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_that_asks_who_we_are_is_told_and_gives_what_is_for_us() {
     let relay = start(NostrRelay::start_with_login).await;
-    let mut running = run(&[&relay], &Arc::default(), false);
+    let mut running = run(&[&relay], &setup("nostr"), false);
     ask(&relay, |relay| relay.write(0, "hello")).await;
-    let message = running.messages.recv().await.unwrap();
+    let message = running.next().await;
     assert_eq!(message.text, "hello");
-    running.answer(&message, "an answer").await;
+    answer(&running, &message, "an answer").await;
     assert_eq!(ask(&relay, |relay| relay.read(0)).await, "an answer");
     assert_eq!(running.adapter.status(), ChannelStatus::Ready);
     running.end().await;
@@ -154,12 +122,12 @@ async fn one_relay_of_two_is_enough_and_an_inbox_elsewhere_is_found() {
         let secret = bot.clone();
         ask(relay, move |relay| relay.serve_bot(&secret)).await;
     }
-    let mut running = run(&[&one, &other], &Arc::default(), true);
+    let mut running = run(&[&one, &other], &setup("nostr"), true);
     ask(&one, |one| one.write(0, "by the one")).await;
-    assert_eq!(running.texts(1).await, ["by the one"]);
+    assert_eq!(sorted(&mut running, 1).await, ["by the one"]);
     one.lock().unwrap().stop();
     ask(&other, |other| other.write(0, "by the other")).await;
-    let message = running.messages.recv().await.unwrap();
+    let message = running.next().await;
     assert_eq!(message.text, "by the other");
     assert_eq!(running.adapter.status(), ChannelStatus::Ready);
 
@@ -167,7 +135,7 @@ async fn one_relay_of_two_is_enough_and_an_inbox_elsewhere_is_found() {
     ask(&other, move |other| other.name_inbox(0, &[&inbox])).await;
     // Somebody has to be there to read it.
     ask(&third, |third| third.unread(0)).await;
-    running.answer(&message, "an answer").await;
+    answer(&running, &message, "an answer").await;
     assert_eq!(ask(&third, |third| third.read(0)).await, "an answer");
     assert_eq!(ask(&other, |other| other.unread(0)).await, 0);
     running.end().await;

@@ -1,33 +1,13 @@
 //! The Signal adapter with the real daemon of signal-cli, which has no account here; and what the stand-in answers beside
 //! what the daemon answers.
 
-use std::sync::Arc;
-
-use dmgate::{
-    AccountKey, ChannelAdapter, ChannelStatus, Inbox, OutboundText, ReplyRoute, SendError, TextKind,
-};
-use dmgate_channels::{Channel, Options, Setup};
+use dmgate::{ChannelStatus, ReplyRoute, SendError};
+use dmgate_channels::Options;
 use dmgate_test_peers::stand_ins::signal::Signal;
 use dmgate_test_peers::{Platform, SignalCli};
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
-fn adapter(base: &str) -> Arc<dyn ChannelAdapter> {
-    let setup = Setup::new(AccountKey::parse("signal", "default").unwrap());
-    let channel = Channel::of(setup.account.channel()).unwrap();
-    let options = Options::new().with("account", "+33999999998").with("api_base", base);
-    channel.open(setup, &options).unwrap()
-}
-
-async fn reach(adapter: &Arc<dyn ChannelAdapter>, wanted: impl Fn(&ChannelStatus) -> bool) {
-    for _ in 0..3_000 {
-        if wanted(&adapter.status()) {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("it is {:?}", adapter.status());
-}
+use crate::running::{Running, setup, text};
 
 /// The status and the body of an answer.
 async fn asked(base: &str, method: &str, path: &str, media_type: &str, body: &str) -> (u16, Value) {
@@ -50,21 +30,13 @@ async fn asked(base: &str, method: &str, path: &str, media_type: &str, body: &st
 #[tokio::test(flavor = "multi_thread")]
 async fn the_real_daemon_is_found_and_lacks_the_account() {
     let daemon = tokio::task::spawn_blocking(SignalCli::start).await.unwrap();
-    let adapter = adapter(&daemon.base());
-    let (inbox, _messages) = Inbox::collecting(8);
-    let shutdown = CancellationToken::new();
-    let running = tokio::spawn({
-        let (adapter, shutdown) = (Arc::clone(&adapter), shutdown.clone());
-        async move { adapter.run(inbox, shutdown).await }
-    });
-    reach(&adapter, |status| matches!(status, ChannelStatus::NeedsLogin(_))).await;
-    let text =
-        OutboundText { body: "hello".to_owned(), kind: TextKind::Notice, idempotency_key: "k".to_owned() };
-    let sent = adapter.send_text(&ReplyRoute::new("+33123456789"), &text).await;
+    let options = Options::new().with("account", "+33999999998").with("api_base", daemon.base());
+    let running = Running::start(&setup("signal"), &options);
+    running.reach(|status| matches!(status, ChannelStatus::NeedsLogin(_))).await;
+    let sent = running.adapter.send_text(&ReplyRoute::new("+33123456789"), &text("hello", "k")).await;
     let expected = "signal-cli answers -32602: Specified account does not exist";
     assert!(matches!(&sent, Err(SendError::Failed { reason, .. }) if reason == expected), "{sent:?}");
-    shutdown.cancel();
-    running.await.unwrap().unwrap();
+    running.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

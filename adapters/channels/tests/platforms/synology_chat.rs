@@ -2,39 +2,28 @@
 
 use std::path::Path;
 
-use dmgate::{AccountKey, ChannelStatus, Inbox, OutboundText, ReplyRoute, TextKind};
-use dmgate_channels::{Channel, Options, Setup};
+use dmgate::{ChannelStatus, ReplyRoute};
+use dmgate_channels::{Channel, Options};
 use dmgate_test_peers::Platform;
 use dmgate_test_peers::stand_ins::synology_chat::SynologyChat;
-use tokio_util::sync::CancellationToken;
 
 use crate::encrypted;
+use crate::running::{Running, setup, text};
 
 /// What becomes of an adapter that is run, and writes to the first person if it may: ready, or why not.
 async fn run(nas: &SynologyChat, options: Options) -> ChannelStatus {
-    let mut setup = Setup::new(AccountKey::parse("synology-chat", "default").unwrap());
+    let mut setup = setup("synology-chat");
     setup.public_url = Some("https://gate.example.org".to_owned());
     let adapter = match Channel::of(setup.account.channel()).unwrap().open(setup, &options) {
         Ok(adapter) => adapter,
         Err(error) => return ChannelStatus::Refused(error.to_string()),
     };
-    let (inbox, _messages) = Inbox::collecting(1);
-    let (task, shutdown) = (adapter.clone(), CancellationToken::new());
-    let until = shutdown.clone();
-    let running = tokio::spawn(async move { task.run(inbox, until).await });
-    let status = loop {
-        match adapter.status() {
-            ChannelStatus::Connecting(None) => tokio::task::yield_now().await,
-            status => break status,
-        }
-    };
+    let running = Running::of(adapter);
+    let status = running.reach(|status| *status != ChannelStatus::Connecting(None)).await;
     if status == ChannelStatus::Ready {
-        let text =
-            OutboundText { body: "hello".to_owned(), kind: TextKind::Reply, idempotency_key: "1".to_owned() };
-        adapter.send_text(&ReplyRoute::new(nas.id(0)), &text).await.unwrap();
+        running.adapter.send_text(&ReplyRoute::new(nas.id(0)), &text("hello", "1")).await.unwrap();
     }
-    shutdown.cancel();
-    running.await.unwrap().unwrap();
+    running.end().await;
     status
 }
 

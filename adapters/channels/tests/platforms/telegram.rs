@@ -3,25 +3,25 @@
 use std::sync::Arc;
 
 use crate::kept_alive::KeptAlive;
+use crate::running::{Running, setup, soon};
 use crate::web_server::WebServer;
 use async_trait::async_trait;
 use dmgate::pairing::{Approval, Surface, Target};
 use dmgate::store::{Actor, MemoryStore};
 use dmgate::{
-    AccountKey, Agent, AgentError, ChannelAdapter, DmGate, DmPolicy, InboundMessage, Inbox, Pipeline,
-    ReplyRoute, Sender, SenderId, Turn, World,
+    AccountKey, Agent, AgentError, ChannelAdapter, DmGate, DmPolicy, InboundMessage, Pipeline, ReplyRoute,
+    Sender, SenderId, Turn, World,
 };
-use dmgate_channels::{Channel, Options, Setup};
+use dmgate_channels::{Channel, Options};
 use dmgate_test_peers::TelegramEmulator;
 use serde_json::{Value, json};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 const TOKEN: &str = "111:token";
 
 fn adapter(public_url: Option<String>, options: Options) -> Arc<dyn ChannelAdapter> {
-    let account = AccountKey::parse("telegram", "default").unwrap();
-    let mut setup = Setup::new(account);
+    let mut setup = setup("telegram");
     setup.public_url = public_url;
     let channel = Channel::of(setup.account.channel()).unwrap();
     channel.open(setup, &options.with("token", TOKEN)).unwrap()
@@ -38,14 +38,6 @@ async fn ask<T: Send + 'static>(
 
 async fn emulator() -> Arc<TelegramEmulator> {
     Arc::new(tokio::task::spawn_blocking(|| TelegramEmulator::start(TOKEN)).await.unwrap())
-}
-
-async fn texts(messages: &mut mpsc::Receiver<InboundMessage>, count: usize) -> Vec<String> {
-    let mut texts = Vec::new();
-    while texts.len() < count {
-        texts.push(messages.recv().await.unwrap().text);
-    }
-    texts
 }
 
 struct Echo;
@@ -67,30 +59,16 @@ async fn a_restart_neither_loses_nor_repeats_what_came_by_poll() {
     })
     .await;
 
-    let (inbox, mut messages) = Inbox::collecting(8);
-    let shutdown = CancellationToken::new();
-    let first = adapter(None, options.clone());
-    let running = tokio::spawn({
-        let shutdown = shutdown.clone();
-        async move { first.run(inbox, shutdown).await }
-    });
-    assert_eq!(texts(&mut messages, 2).await, ["one", "two"]);
-    shutdown.cancel();
-    running.await.unwrap().unwrap();
+    let mut first = Running::of(adapter(None, options.clone()));
+    assert_eq!(first.texts(2).await, ["one", "two"]);
+    first.end().await;
 
     ask(&emulator, |emulator| emulator.send_message(42, "ann", "three")).await;
-    let (inbox, mut messages) = Inbox::collecting(8);
-    let (second, shutdown) = (adapter(None, options), CancellationToken::new());
-    let running = tokio::spawn({
-        let shutdown = shutdown.clone();
-        async move { second.run(inbox, shutdown).await }
-    });
-    assert_eq!(texts(&mut messages, 1).await, ["three"]);
+    let mut second = Running::of(adapter(None, options));
+    assert_eq!(second.texts(1).await, ["three"]);
     ask(&emulator, |emulator| emulator.send_message(42, "ann", "four")).await;
-    assert_eq!(texts(&mut messages, 1).await, ["four"], "the emulator wakes the long poll");
-    shutdown.cancel();
-    running.await.unwrap().unwrap();
-    assert!(messages.recv().await.is_none());
+    assert_eq!(second.texts(1).await, ["four"], "the emulator wakes the long poll");
+    assert!(second.end().await.is_empty());
     let left = ask(&emulator, |emulator| emulator.bot("getUpdates", &json!({ "offset": 0 }))).await;
     assert_eq!(left["result"], json!([]), "all is confirmed");
 }
@@ -138,7 +116,7 @@ async fn a_stranger_gets_one_code_and_an_approved_sender_an_answer() {
     assert_eq!(ask(&emulator, |emulator| emulator.replies(44)).await, [""; 0]);
 
     shutdown.cancel();
-    running.await.unwrap();
+    soon(running).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,12 +129,7 @@ async fn a_web_hook_takes_over_and_a_poll_takes_it_back() {
         .with("mode", "webhook")
         .with("webhook_secret", "s3cret");
     let channel = adapter(Some(server.base()), options);
-    let (inbox, _polled) = Inbox::collecting(8);
-    let shutdown = CancellationToken::new();
-    let running = tokio::spawn({
-        let (channel, shutdown) = (Arc::clone(&channel), shutdown.clone());
-        async move { channel.run(inbox, shutdown).await }
-    });
+    let running = Running::of(Arc::clone(&channel));
 
     // What came in before is called in, with the secret; a caller without it gets nothing.
     let call = server.call().await;
@@ -177,25 +150,16 @@ async fn a_web_hook_takes_over_and_a_poll_takes_it_back() {
     call.answer(taken.response).await;
     let hook = ask(&emulator, |emulator| emulator.bot("getWebhookInfo", &json!({}))).await;
     assert_eq!(hook["result"]["url"], json!(format!("{}/webhooks/telegram/default", server.base())));
-    shutdown.cancel();
-    running.await.unwrap().unwrap();
+    running.end().await;
     let hook = ask(&emulator, |emulator| emulator.bot("getWebhookInfo", &json!({}))).await;
     assert_ne!(hook["result"]["url"], json!(""), "what comes in between waits for the next run");
 
-    let (inbox, mut messages) = Inbox::collecting(8);
-    let poll = adapter(None, Options::new().with("api_base", emulator.base_url()));
-    let (shutdown, stop) = (CancellationToken::new(), CancellationToken::new());
-    let running = tokio::spawn({
-        let stop = shutdown.clone();
-        async move { poll.run(inbox, stop).await }
-    });
+    let mut running = Running::of(adapter(None, Options::new().with("api_base", emulator.base_url())));
     // Sent before or after the web hook is gone: the emulator keeps what nobody takes.
     drop(server);
     ask(&emulator, |emulator| emulator.send_message(42, "ann", "three")).await;
-    assert_eq!(texts(&mut messages, 1).await, ["three"]);
-    shutdown.cancel();
-    drop(stop);
-    running.await.unwrap().unwrap();
+    assert_eq!(running.texts(1).await, ["three"]);
+    running.end().await;
     let hook: Value = ask(&emulator, |emulator| emulator.bot("getWebhookInfo", &json!({}))).await;
     assert_eq!(hook["result"]["url"], json!(""));
 }

@@ -5,6 +5,8 @@ use http::{Request, Response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::running::soon;
+
 /// A server on a loopback port of its own.
 pub(crate) struct WebServer(TcpListener);
 
@@ -24,7 +26,7 @@ impl WebServer {
     }
 
     pub(crate) async fn call(&self) -> Call {
-        let (mut stream, _) = self.0.accept().await.unwrap();
+        let (mut stream, _) = soon(self.0.accept()).await.unwrap();
         let mut read = Vec::new();
         loop {
             if let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") {

@@ -1,44 +1,23 @@
-//! WhatsApp Web with the bridge that comes with dmgate and its library, where there is no WhatsApp to log in to; and how the gate
-//! takes people who come under several ids.
+//! WhatsApp Web with the bridge that comes with dmgate and its library, where there is no WhatsApp to log in to.
 
 use std::process::Command;
-use std::sync::Arc;
-use std::time::Duration;
 
-use dmgate::pairing::Surface;
-use dmgate::store::{Actor, MemoryStore};
-use dmgate::{AccountKey, ChannelStatus, DmGate, InboundMessage, Inbox, Sender, SenderId, Strength, World};
-use dmgate_channels::{Channel, Options, Setup};
+use dmgate::ChannelStatus;
+use dmgate_channels::Options;
 use dmgate_test_peers::{NodeBridge, Process};
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
-fn account() -> AccountKey {
-    AccountKey::parse("whatsapp", "default").unwrap()
-}
+use crate::running::{Running, setup};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_bridge_starts_with_its_library_and_says_that_it_needs_a_login() {
     let bridge = NodeBridge::whatsapp();
     let options = Options::new().with("mode", "web").with("bridge", bridge.words());
-    let adapter = Channel::of(account().channel()).unwrap().open(Setup::new(account()), &options).unwrap();
-    let (inbox, _messages) = Inbox::collecting(8);
-    let shutdown = CancellationToken::new();
-    let running = tokio::spawn({
-        let (adapter, shutdown) = (Arc::clone(&adapter), shutdown.clone());
-        async move { adapter.run(inbox, shutdown).await }
-    });
-    // A bridge takes some time to load its library.
-    for _ in 0..3_000 {
-        if matches!(adapter.status(), ChannelStatus::NeedsLogin(_)) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let running = Running::start(&setup("whatsapp"), &options);
+    let status = running.reach(|status| matches!(status, ChannelStatus::NeedsLogin(_))).await;
     let expected = "nobody is logged in to WhatsApp; run `dmgate channels login whatsapp`";
-    assert_eq!(adapter.status(), ChannelStatus::NeedsLogin(expected.to_owned()));
-    shutdown.cancel();
-    running.await.unwrap().unwrap();
+    assert_eq!(status, ChannelStatus::NeedsLogin(expected.to_owned()));
+    running.end().await;
 }
 
 #[test]
@@ -84,27 +63,4 @@ fn the_bridge_answers_as_the_protocol_says_and_ends_with_its_input() {
     assert_eq!(ask(7, "hello", json!({ "protocol": 2 }))["error"]["code"], -32_602);
     assert!(!bridge.folder().join("session").exists());
     assert!(process.finish().success());
-}
-
-/// Somebody who comes under these ids, the first of which is the primary one.
-fn from(ids: &[&str]) -> InboundMessage {
-    let id = |id: &&str| SenderId::parse(account().channel(), id).unwrap();
-    let aliases = ids[1..].iter().map(id).collect();
-    let sender = Sender::with_parts(id(&ids[0]), aliases, Strength::Authenticated, None);
-    InboundMessage::direct(account(), sender, "hello")
-}
-
-#[tokio::test]
-async fn i15_it_does_not_matter_under_which_id_somebody_is_on_the_list() {
-    let (number, lid) = ("+16505551234", "123456789012345@lid");
-    for listed in [number, lid] {
-        let gate = DmGate::builder().store(MemoryStore::new(World::default())).build();
-        let actor = Actor { name: "owner".to_owned(), surface: Surface::Local };
-        let id = SenderId::parse_entry(account().channel(), &format!("whatsapp:{listed}")).unwrap();
-        gate.store().allow(&account(), &id, &actor).await.unwrap();
-        let said = async |ids: &[&str]| gate.admit(&from(ids)).await.as_str();
-        assert_eq!(said(&[number, lid]).await, "admit", "{listed}");
-        assert_eq!(said(&[listed]).await, "admit", "{listed}");
-        assert_ne!(said(&["+16505559999", "999@lid"]).await, "admit", "{listed}");
-    }
 }

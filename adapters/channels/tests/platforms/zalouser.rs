@@ -2,48 +2,23 @@
 //! log in to; and with a bridge that dies.
 
 use std::process::Command;
-use std::sync::Arc;
 
-use dmgate::{AccountKey, ChannelAdapter, ChannelStatus, Inbox};
-use dmgate_channels::{Channel, Options, Setup};
+use dmgate::ChannelStatus;
+use dmgate_channels::Options;
 use dmgate_test_peers::stand_ins::bridge::Bridge;
 use dmgate_test_peers::{NodeBridge, Platform, Process};
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
-fn adapter(words: Vec<String>) -> Arc<dyn ChannelAdapter> {
-    let setup = Setup::new(AccountKey::parse("zalouser", "default").unwrap());
-    let channel = Channel::of(setup.account.channel()).unwrap();
-    channel.open(setup, &Options::new().with("bridge", words)).unwrap()
-}
-
-/// Waits until the adapter is as it should be; a bridge takes some time to load its library.
-async fn reach(adapter: &Arc<dyn ChannelAdapter>, wanted: impl Fn(&ChannelStatus) -> bool) -> ChannelStatus {
-    for _ in 0..3_000 {
-        let status = adapter.status();
-        if wanted(&status) {
-            return status;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("it is {:?}", adapter.status());
-}
+use crate::running::{Running, options_of, setup};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_bridge_starts_with_its_library_and_says_that_it_needs_a_login() {
     let bridge = NodeBridge::zalo();
-    let adapter = adapter(bridge.words());
-    let (inbox, _messages) = Inbox::collecting(8);
-    let shutdown = CancellationToken::new();
-    let running = tokio::spawn({
-        let (adapter, shutdown) = (Arc::clone(&adapter), shutdown.clone());
-        async move { adapter.run(inbox, shutdown).await }
-    });
-    let status = reach(&adapter, |status| matches!(status, ChannelStatus::NeedsLogin(_))).await;
+    let running = Running::start(&setup("zalouser"), &Options::new().with("bridge", bridge.words()));
+    let status = running.reach(|status| matches!(status, ChannelStatus::NeedsLogin(_))).await;
     let expected = "nobody is logged in to Zalo; run `dmgate channels login zalouser`";
     assert_eq!(status, ChannelStatus::NeedsLogin(expected.to_owned()));
-    shutdown.cancel();
-    running.await.unwrap().unwrap();
+    running.end().await;
 }
 
 #[test]
@@ -74,22 +49,9 @@ fn the_bridge_answers_as_the_protocol_says_and_ends_with_its_input() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bridge_that_dies_comes_back_with_what_it_has_to_say() {
-    let (mut people, words) = tokio::task::spawn_blocking(|| {
-        let people = Bridge::start("zalouser", |person| (70 + person).to_string());
-        let settings = people.settings();
-        let words = settings.trim().trim_start_matches("bridge = ");
-        let words: Vec<String> = serde_json::from_str(words).unwrap();
-        (people, words)
-    })
-    .await
-    .unwrap();
-    let adapter = adapter(words);
-    let (inbox, mut messages) = Inbox::collecting(8);
-    let shutdown = CancellationToken::new();
-    let running = tokio::spawn({
-        let (adapter, shutdown) = (Arc::clone(&adapter), shutdown.clone());
-        async move { adapter.run(inbox, shutdown).await }
-    });
+    let start = || Bridge::start("zalouser", |person| (70 + person).to_string());
+    let mut people = tokio::task::spawn_blocking(start).await.unwrap();
+    let mut running = Running::start(&setup("zalouser"), &options_of(&people.settings()));
     for round in 0..2 {
         let text = format!("round {round}");
         let written = text.clone();
@@ -99,10 +61,9 @@ async fn a_bridge_that_dies_comes_back_with_what_it_has_to_say() {
         })
         .await
         .unwrap();
-        assert_eq!(messages.recv().await.unwrap().text, text);
+        assert_eq!(running.next().await.text, text);
         people.die();
-        reach(&adapter, |status| *status != ChannelStatus::Ready).await;
+        running.reach(|status| *status != ChannelStatus::Ready).await;
     }
-    shutdown.cancel();
-    running.await.unwrap().unwrap();
+    running.end().await;
 }
