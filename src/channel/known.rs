@@ -81,7 +81,7 @@ static KNOWN: &[Known] = &[
     known("telegram", "telegramUserId", "Telegram user id", &["telegram:", "tg:"], Form::Number),
     known("twitch", "twitchUserId", "Twitch user id", &["twitch:", "user:"], Form::Number),
     known("webchat", "webchatVisitor", "web chat id", &["webchat:"], Form::Hash),
-    known("whatsapp", "whatsappSenderId", "WhatsApp phone number", &["whatsapp:"], Form::WhatsApp),
+    known("whatsapp", "whatsappSenderId", "WhatsApp id", &["whatsapp:"], Form::WhatsApp),
     known("zalo", "zaloUserId", "Zalo user id", &["zalo:", "zl:"], Form::Exact),
     known("zalouser", "zalouserUserId", "Zalo user id", &["zalouser:", "zlu:"], Form::Exact),
 ];

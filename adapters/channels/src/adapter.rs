@@ -6,7 +6,7 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
-use dmgate::{AccountKey, ChannelAdapter, ChannelId, World};
+use dmgate::{AccountKey, ChannelAdapter, ChannelId, ChannelMeta, Known, World};
 
 use crate::kept::{Keeper, MemoryKeeper};
 use crate::login::{LogIn, LoggedIn, Login, LoginError};
@@ -151,6 +151,12 @@ impl Setup {
         let (keeper, login) = (Arc::new(MemoryKeeper::default()), Arc::new(MemoryKeeper::default()));
         let (world, programs) = (World::default(), Programs::default());
         Self { account, world, public_url: None, keeper, login, programs }
+    }
+
+    /// What an adapter of this account is, whose texts have at most `text_limit` UTF-16 units.
+    pub(crate) fn meta(&self, text_limit: usize, idempotent_sends: bool) -> ChannelMeta {
+        let id_line = Known::of(self.account.channel()).map_or("id", |known| known.id_line).to_owned();
+        ChannelMeta { account: self.account.clone(), id_line, text_limit, idempotent_sends }
     }
 
     /// The address of this account's web hook; `None` without a web server that the platform reaches.

@@ -27,7 +27,7 @@ use bytes::Bytes;
 pub use config::{Config, Method, OPTIONS};
 use dmgate::{
     Attachment, AttachmentFile, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError, Inbox,
-    Known, OutboundText, Permit, ReplyRoute, SendError, SenderId, Webhook, World,
+    OutboundText, Permit, ReplyRoute, SendError, SenderId, Webhook, World,
 };
 use rest::Rest;
 use tokio_util::sync::CancellationToken;
@@ -45,8 +45,8 @@ pub(crate) const CHANNEL: Channel = Channel {
     transports: &[Transport::Webhook],
     features: &[Feature::Attachments, Feature::Typing],
     options: OPTIONS,
-    login: None,
     open: |setup, options| Ok(Arc::new(BlueBubbles::open(setup, Config::from_options(options)?)?)),
+    login: None,
 };
 
 /// One BlueBubbles server.
@@ -72,15 +72,8 @@ impl BlueBubbles {
         let invalid = |reason| ConfigError::Invalid { name: "server_url", reason };
         let rest = Rest::new(&config).map_err(invalid)?;
         let hook = hook::Hook::new(&setup, config.webhook_secret)?;
-        let id_line =
-            Known::of(setup.account.channel()).map_or("BlueBubbles sender id", |known| known.id_line);
         Ok(Self {
-            meta: ChannelMeta {
-                account: setup.account.clone(),
-                id_line: id_line.to_owned(),
-                text_limit: 4_000,
-                idempotent_sends: false,
-            },
+            meta: setup.meta(4_000, false),
             rest,
             hook,
             method: config.method,

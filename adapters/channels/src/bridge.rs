@@ -30,7 +30,7 @@ pub use config::Config;
 pub(crate) use config::{COMMAND, TOKEN, URL, program};
 use dmgate::{
     Attachment, AttachmentFile, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError, Inbox,
-    Known, OutboundText, Permit, ReplyRoute, SendError, SenderId, World,
+    OutboundText, Permit, ReplyRoute, SendError, SenderId, World,
 };
 pub(crate) use link::{Link, Means, Overflow, Speaker, pulse};
 use route::Route;
@@ -77,14 +77,8 @@ pub(crate) struct Line {
 impl Bridge {
     /// An adapter that is ready to run; texts have at most `text_limit` UTF-16 units.
     pub(crate) fn open(setup: Setup, config: Config, text_limit: usize) -> Result<Self, ConfigError> {
-        let id_line = Known::of(setup.account.channel()).map_or("id", |known| known.id_line);
         Ok(Self {
-            meta: ChannelMeta {
-                account: setup.account.clone(),
-                id_line: id_line.to_owned(),
-                text_limit,
-                idempotent_sends: false,
-            },
+            meta: setup.meta(text_limit, false),
             means: config.means()?,
             line: Line::default(),
             kept: Kept::new(setup.account.clone(), setup.keeper),

@@ -34,7 +34,7 @@ use async_trait::async_trait;
 pub use config::{Config, OPTIONS};
 use dmgate::{
     Attachment, AttachmentFile, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError, Inbox,
-    Known, OutboundText, Permit, ReplyRoute, SendError, SenderId, World,
+    OutboundText, Permit, ReplyRoute, SendError, SenderId, World,
 };
 use route::Route;
 use session::Place;
@@ -119,15 +119,9 @@ impl Discord {
         let proxy = proxy.map_err(|reason| invalid("proxy", reason))?;
         // Discord's own API has no files, and no gateway.
         let elsewhere = (config.api_base != config::API_BASE).then_some(config.api_base.as_str());
-        let id_line = Known::of(setup.account.channel()).map_or("Discord user id", |known| known.id_line);
         Ok(Self {
-            meta: ChannelMeta {
-                account: setup.account.clone(),
-                id_line: id_line.to_owned(),
-                text_limit: 2_000,
-                // Discord remembers a text's number for a few minutes; a code may be tried for an hour. See `send.rs`.
-                idempotent_sends: false,
-            },
+            // Discord remembers a text's number for a few minutes; a code may be tried for an hour. See `send.rs`.
+            meta: setup.meta(2_000, false),
             api,
             token: config.token,
             bot,

@@ -37,7 +37,7 @@ use bytes::Bytes;
 pub use config::{Config, Domain, Mode, OPTIONS};
 use dmgate::{
     Attachment, AttachmentFile, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError,
-    InboundMessage, Inbox, Known, OutboundText, Permit, ReplyRoute, SendError, SenderId, Webhook, World,
+    InboundMessage, Inbox, OutboundText, Permit, ReplyRoute, SendError, SenderId, Webhook, World,
 };
 use hook::Hook;
 use memory::Memory;
@@ -91,14 +91,8 @@ impl Feishu {
         let proxy = config.proxy.as_ref().map(Proxy::parse).transpose().map_err(invalid("proxy"))?;
         let hosts = Hosts::new(HOSTS, [config.base()]);
         let api = FeishuApi::new(config, setup.world.clone()).map_err(invalid("api_base"))?;
-        let id_line = Known::of(setup.account.channel()).map_or("Feishu user id", |known| known.id_line);
         Ok(Self {
-            meta: ChannelMeta {
-                account: setup.account.clone(),
-                id_line: id_line.to_owned(),
-                text_limit: 10_000,
-                idempotent_sends: true,
-            },
+            meta: setup.meta(10_000, true),
             api,
             own_id: OnceLock::new(),
             hook,

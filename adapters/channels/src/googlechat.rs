@@ -32,7 +32,7 @@ use bytes::Bytes;
 pub use config::{Config, OPTIONS};
 use dmgate::{
     Attachment, AttachmentFile, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError, Inbox,
-    Known, OutboundText, Permit, ReplyRoute, SendError, SenderId, Webhook, World,
+    OutboundText, Permit, ReplyRoute, SendError, SenderId, Webhook, World,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -79,15 +79,9 @@ impl GoogleChat {
         };
         let api = ChatApi::new(&config, &setup.world)?;
         let (verifier, identity) = config.verifier(own_url, &setup.world)?;
-        let id_line = Known::of(setup.account.channel()).map_or("Google Chat user id", |known| known.id_line);
         Ok(Self {
-            meta: ChannelMeta {
-                account: setup.account.clone(),
-                id_line: id_line.to_owned(),
-                text_limit: 4_096,
-                // By `requestId`.
-                idempotent_sends: true,
-            },
+            // By `requestId`.
+            meta: setup.meta(4_096, true),
             verifier,
             identity,
             api,

@@ -32,7 +32,7 @@ use async_trait::async_trait;
 pub use config::{Config, OPTIONS};
 use dmgate::{
     Attachment, AttachmentFile, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError, Inbox,
-    Known, OutboundText, Permit, ReplyRoute, SendError, SenderId, World,
+    OutboundText, Permit, ReplyRoute, SendError, SenderId, World,
 };
 use route::Route;
 use serde::{Deserialize, Serialize};
@@ -89,14 +89,8 @@ impl Imessage {
     /// # Errors
     /// [`ConfigError`] says which option won't do, and what would.
     pub fn open(setup: Setup, config: Config) -> Result<Self, ConfigError> {
-        let id_line = Known::of(setup.account.channel()).map_or("iMessage sender id", |known| known.id_line);
         Ok(Self {
-            meta: ChannelMeta {
-                account: setup.account.clone(),
-                id_line: id_line.to_owned(),
-                text_limit: 4_000,
-                idempotent_sends: false,
-            },
+            meta: setup.meta(4_000, false),
             means: Means::Program(config.words()?),
             takes_sms: config.sms,
             attachments: config.attachments,

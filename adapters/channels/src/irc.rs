@@ -36,8 +36,8 @@ use config::Settings;
 pub use config::{Config, Identity, OPTIONS};
 use delivery::Outgoing;
 use dmgate::{
-    AccountKey, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, Inbox, Known, OutboundText,
-    ReplyRoute, SendError, SenderId, World,
+    AccountKey, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, Inbox, OutboundText, ReplyRoute,
+    SendError, SenderId, World,
 };
 use route::Route;
 use tokio::sync::{mpsc, oneshot};
@@ -87,14 +87,8 @@ impl Irc {
     /// [`ConfigError`] says which option won't do, and what would.
     pub fn open(setup: Setup, config: Config) -> Result<Self, ConfigError> {
         let settings = Settings::check(config)?;
-        let id_line = Known::of(setup.account.channel()).map_or("IRC id", |known| known.id_line);
-        let meta = ChannelMeta {
-            account: setup.account.clone(),
-            id_line: id_line.to_owned(),
-            // A part of an answer is at most about fifteen lines, half a minute's worth.
-            text_limit: 2_000,
-            idempotent_sends: false,
-        };
+        // A part of an answer is at most about fifteen lines, half a minute's worth.
+        let meta = setup.meta(2_000, false);
         let shared =
             Shared { meta, settings, status: StatusCell::new(setup.account), outbox: Mutex::new(None) };
         Ok(Self { shared: Arc::new(shared), world: setup.world, retry: RETRY, last: Mutex::new(None) })

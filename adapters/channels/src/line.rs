@@ -30,7 +30,7 @@ use bytes::Bytes;
 pub use config::{Config, OPTIONS};
 use dmgate::{
     Attachment, AttachmentFile, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError, Inbox,
-    Known, OutboundText, Permit, ReplyRoute, SendError, SenderId, Webhook, World,
+    OutboundText, Permit, ReplyRoute, SendError, SenderId, Webhook, World,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -47,8 +47,8 @@ pub(crate) const CHANNEL: Channel = Channel {
     transports: &[Transport::Webhook],
     features: &[Feature::Attachments, Feature::Typing],
     options: OPTIONS,
-    login: None,
     open: |setup, options| Ok(Arc::new(Line::open(setup, Config::from_options(options)?)?)),
+    login: None,
 };
 
 /// One LINE official account.
@@ -89,15 +89,9 @@ impl Line {
                 "LINE calls us: it needs `public_url` in [gateway], an `https` address".to_owned(),
             )
         })?;
-        let id_line = Known::of(setup.account.channel()).map_or("lineUserId", |known| known.id_line);
         Ok(Self {
             api: LineApi::new(&config, PATIENCE)?,
-            meta: ChannelMeta {
-                account: setup.account.clone(),
-                id_line: id_line.to_owned(),
-                text_limit: 5_000,
-                idempotent_sends: true,
-            },
+            meta: setup.meta(5_000, true),
             secret: config.channel_secret,
             url,
             seen: Dedupe::new(4_096),

@@ -36,7 +36,7 @@ use async_trait::async_trait;
 pub use config::{AutoJoin, Config, OPTIONS};
 use dmgate::{
     Attachment, AttachmentFile, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError, Inbox,
-    Known, OutboundText, Permit, ReplyRoute, SendError, SenderId, World,
+    OutboundText, Permit, ReplyRoute, SendError, SenderId, World,
 };
 use place::Place;
 use room::Rooms;
@@ -57,8 +57,8 @@ pub(crate) const CHANNEL: Channel = Channel {
     transports: &[Transport::Poll],
     features: &[Feature::Attachments, Feature::Typing, Feature::Resume],
     options: OPTIONS,
-    login: None,
     open: |setup, options| Ok(Arc::new(Matrix::open(setup, Config::from_options(options)?)?)),
+    login: None,
 };
 
 /// The longest text, in UTF-16 units. An event has at most 65,536 bytes, and the homeserver's own part in it; no unit
@@ -114,14 +114,8 @@ impl Matrix {
         let proxy = config.proxy.as_ref();
         let api = ClientApi::new(&config.homeserver, config.access_token, proxy, PACE.patience);
         let api = api.map_err(invalid)?;
-        let id_line = Known::of(setup.account.channel()).map_or("Matrix user id", |known| known.id_line);
         Ok(Self {
-            meta: ChannelMeta {
-                account: setup.account.clone(),
-                id_line: id_line.to_owned(),
-                text_limit: TEXT_LIMIT,
-                idempotent_sends: true,
-            },
+            meta: setup.meta(TEXT_LIMIT, true),
             api,
             own: OnceCell::new(),
             auto_join: config.auto_join,

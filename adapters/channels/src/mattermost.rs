@@ -29,7 +29,7 @@ use config::Settings;
 pub use config::{Config, OPTIONS};
 use dmgate::{
     Attachment, AttachmentFile, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError, Inbox,
-    Known, OutboundText, Permit, ReplyRoute, SendError, SenderId, World,
+    OutboundText, Permit, ReplyRoute, SendError, SenderId, World,
 };
 use history::Place;
 use route::Route;
@@ -80,15 +80,9 @@ impl Mattermost {
     /// [`ConfigError`] says which option won't do, and what would.
     pub fn open(setup: Setup, config: Config) -> Result<Self, ConfigError> {
         let Settings { api, socket, proxy } = Settings::check(config)?;
-        let id_line = Known::of(setup.account.channel()).map_or("Mattermost user id", |known| known.id_line);
         Ok(Self {
-            meta: ChannelMeta {
-                account: setup.account.clone(),
-                id_line: id_line.to_owned(),
-                text_limit: 16_383,
-                // It does for half a minute, which is too short to count on.
-                idempotent_sends: false,
-            },
+            // The server drops a second one for half a minute, which is too short to count on.
+            meta: setup.meta(16_383, false),
             api,
             socket,
             proxy,

@@ -31,7 +31,7 @@ use bytes::Bytes;
 pub use config::{Config, OPTIONS};
 use dmgate::{
     Attachment, AttachmentFile, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError, Inbox,
-    Known, OutboundText, Permit, ReplyRoute, SendError, Webhook, World,
+    OutboundText, Permit, ReplyRoute, SendError, Webhook, World,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -81,15 +81,8 @@ impl Teams {
         config.check()?;
         let verifier = config.verifier(&setup.world)?;
         let connector = Connector::new(&config, &setup.world)?;
-        let id_line =
-            Known::of(setup.account.channel()).map_or("Microsoft Teams user id", |known| known.id_line);
         Ok(Self {
-            meta: ChannelMeta {
-                account: setup.account.clone(),
-                id_line: id_line.to_owned(),
-                text_limit: TEXT_LIMIT,
-                idempotent_sends: false,
-            },
+            meta: setup.meta(TEXT_LIMIT, false),
             own: activity::Own { app_id: config.app_id, tenant: config.tenant_id },
             verifier,
             connector,

@@ -33,7 +33,7 @@ use cloud::Cloud;
 pub use config::{Config, Login, OPTIONS};
 use dmgate::{
     Attachment, AttachmentFile, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError, Inbox,
-    Known, OutboundText, Permit, ReplyRoute, SendError, Webhook, World,
+    OutboundText, Permit, ReplyRoute, SendError, Webhook, World,
 };
 use rooms::Rooms;
 use tokio_util::sync::CancellationToken;
@@ -52,8 +52,8 @@ pub(crate) const CHANNEL: Channel = Channel {
     transports: &[Transport::Webhook],
     features: &[Feature::Attachments],
     options: OPTIONS,
-    login: None,
     open: |setup, options| Ok(Arc::new(NextcloudTalk::open(setup, Config::from_options(options)?)?)),
+    login: None,
 };
 
 /// What the operator reads while nobody can be served.
@@ -84,7 +84,6 @@ impl NextcloudTalk {
     /// [`ConfigError`] says which option won't do, and what would.
     pub fn open(setup: Setup, config: Config) -> Result<Self, ConfigError> {
         config.check()?;
-        let id_line = Known::of(setup.account.channel()).map_or("Nextcloud user id", |known| known.id_line);
         let backend = config.backend.as_deref().unwrap_or(&config.base_url);
         let backend = cloud::canonical(backend).ok_or_else(|| ConfigError::Invalid {
             name: "backend",
@@ -92,12 +91,7 @@ impl NextcloudTalk {
         })?;
         let invalid = |reason| ConfigError::Invalid { name: "base_url", reason };
         Ok(Self {
-            meta: ChannelMeta {
-                account: setup.account.clone(),
-                id_line: id_line.to_owned(),
-                text_limit: 32_000,
-                idempotent_sends: false,
-            },
+            meta: setup.meta(32_000, false),
             cloud: Cloud::new(&config, &backend).map_err(invalid)?,
             secret: config.bot_secret,
             backend,

@@ -32,8 +32,8 @@ use ::nostr::prelude::{Event, Keys};
 use async_trait::async_trait;
 pub use config::{Config, OPTIONS};
 use dmgate::{
-    ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, Inbox, Known, OutboundText, ReplyRoute,
-    SendError, SenderId, World,
+    ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, Inbox, OutboundText, ReplyRoute, SendError,
+    SenderId, World,
 };
 use place::{Place, Taken};
 use reach::Reach;
@@ -52,8 +52,8 @@ pub(crate) const CHANNEL: Channel = Channel {
     transports: &[Transport::Socket],
     features: &[Feature::Resume],
     options: OPTIONS,
-    login: None,
     open: |setup, options| Ok(Arc::new(Nostr::open(setup, &Config::from_options(options)?)?)),
+    login: None,
 };
 
 /// The longest text, in UTF-16 units. In JSON, none of which becomes more than six bytes, it must stay below 32 KiB: what
@@ -101,14 +101,8 @@ impl Nostr {
         let relays: Result<Vec<Relay>, String> =
             config.relays.iter().map(|url| Relay::new(url, &setup.account)).collect();
         let relays = relays.map_err(|reason| ConfigError::Invalid { name: "relays", reason })?;
-        let id_line = Known::of(setup.account.channel()).map_or("Nostr pubkey", |known| known.id_line);
         Ok(Self {
-            meta: ChannelMeta {
-                account: setup.account.clone(),
-                id_line: id_line.to_owned(),
-                text_limit: TEXT_LIMIT,
-                idempotent_sends: false,
-            },
+            meta: setup.meta(TEXT_LIMIT, false),
             keys,
             reach: Reach::new(config.private_relays, &config.relays),
             relays,

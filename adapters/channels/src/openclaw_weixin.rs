@@ -37,7 +37,7 @@ use async_trait::async_trait;
 pub use config::{Config, OPTIONS};
 use dmgate::{
     Attachment, AttachmentFile, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError, Inbox,
-    Known, OutboundText, Permit, ReplyRoute, SendError, SenderId,
+    OutboundText, Permit, ReplyRoute, SendError, SenderId,
 };
 use serde::{Deserialize, Serialize};
 use session::Session;
@@ -149,14 +149,8 @@ impl Weixin {
         Session::anonymous(&setup, &config).map_err(invalid("api_base"))?;
         let cdn = Api::new("WeChat", &config.cdn_base, config.proxy.as_ref(), Vec::new(), PACE.patience);
         let cdn = cdn.map_err(invalid("cdn_base"))?;
-        let id_line = Known::of(setup.account.channel()).map_or("WeChat id", |known| known.id_line);
         Ok(Self {
-            meta: ChannelMeta {
-                account: setup.account.clone(),
-                id_line: id_line.to_owned(),
-                text_limit: 4_000,
-                idempotent_sends: false,
-            },
+            meta: setup.meta(4_000, false),
             session: Mutex::default(),
             kept: Kept::new(setup.account.clone(), Arc::clone(&setup.keeper)),
             tickets: Mutex::default(),

@@ -33,7 +33,7 @@ use config::Settings;
 pub use config::{Config, OPTIONS};
 use dmgate::{
     Attachment, AttachmentFile, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError, Inbox,
-    Known, OutboundText, Permit, ReplyRoute, SendError, SenderId, World,
+    OutboundText, Permit, ReplyRoute, SendError, SenderId, World,
 };
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -96,14 +96,8 @@ impl Signal {
     /// [`ConfigError`] says which option won't do, and what would.
     pub fn open(setup: Setup, config: Config) -> Result<Self, ConfigError> {
         let Settings { own, daemon } = Settings::check(setup.account.channel(), config)?;
-        let id_line = Known::of(setup.account.channel()).map_or("Signal sender id", |known| known.id_line);
         Ok(Self {
-            meta: ChannelMeta {
-                account: setup.account.clone(),
-                id_line: id_line.to_owned(),
-                text_limit: 2_000,
-                idempotent_sends: false,
-            },
+            meta: setup.meta(2_000, false),
             daemon,
             own,
             kept: Kept::new(setup.account.clone(), setup.keeper),

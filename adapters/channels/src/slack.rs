@@ -39,7 +39,7 @@ use bytes::Bytes;
 pub use config::{Config, Mode, OPTIONS};
 use dmgate::{
     Attachment, AttachmentFile, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, Conversation,
-    FetchError, InboundMessage, Inbox, Known, Origin, OutboundText, Permit, ReplyRoute, SendError, SenderId,
+    FetchError, InboundMessage, Inbox, Origin, OutboundText, Permit, ReplyRoute, SendError, SenderId,
     Webhook, World,
 };
 use event::Said;
@@ -100,15 +100,9 @@ impl Slack {
         let proxy = config.proxy.as_ref();
         let socket_proxy = proxy.map(Proxy::parse).transpose().map_err(invalid("proxy"))?;
         let api = SlackApi::new(&config.api_base, config.bot_token, config.app_token, proxy);
-        let id_line = Known::of(setup.account.channel()).map_or("Slack user id", |known| known.id_line);
         Ok(Self {
-            meta: ChannelMeta {
-                account: setup.account.clone(),
-                id_line: id_line.to_owned(),
-                // Slack cuts longer ones in pieces of its own, and cuts off what is beyond 40,000 characters: `&` makes five.
-                text_limit: 4_000,
-                idempotent_sends: false,
-            },
+            // Slack cuts longer ones in pieces of its own, and cuts off what is beyond 40,000 characters: `&` makes five.
+            meta: setup.meta(4_000, false),
             api: api.map_err(invalid("api_base"))?,
             identity: OnceLock::new(),
             hook: config.signing_secret.filter(|_| config.mode == Mode::Webhook).map(Hook::new),

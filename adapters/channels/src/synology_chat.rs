@@ -26,8 +26,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 pub use config::{Config, OPTIONS};
 use dmgate::{
-    ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, Inbox, Known, OutboundText, ReplyRoute,
-    SendError, SenderId, Webhook, World,
+    ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, Inbox, OutboundText, ReplyRoute, SendError,
+    SenderId, Webhook, World,
 };
 use people::People;
 use send::Pacing;
@@ -46,8 +46,8 @@ pub(crate) const CHANNEL: Channel = Channel {
     transports: &[Transport::Webhook],
     features: &[],
     options: OPTIONS,
-    login: None,
     open: |setup, options| Ok(Arc::new(SynologyChat::open(setup, Config::from_options(options)?)?)),
+    login: None,
 };
 
 /// One bot of one NAS.
@@ -78,16 +78,9 @@ impl SynologyChat {
                 "Synology Chat calls us: it needs `public_url` in [gateway], an address that the NAS reaches";
             return Err(ConfigError::Setup(told.to_owned()));
         }
-        let id_line =
-            Known::of(setup.account.channel()).map_or("Synology Chat user id", |known| known.id_line);
         Ok(Self {
             api: ChatApi::new(&config, PATIENCE)?,
-            meta: ChannelMeta {
-                account: setup.account.clone(),
-                id_line: id_line.to_owned(),
-                text_limit: 2_000,
-                idempotent_sends: false,
-            },
+            meta: setup.meta(2_000, false),
             token: config.token,
             people: People::default(),
             seen: Dedupe::new(1_024),

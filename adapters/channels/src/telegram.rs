@@ -29,7 +29,7 @@ use bytes::Bytes;
 pub use config::{Config, Mode, OPTIONS};
 use dmgate::{
     Attachment, AttachmentFile, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError, Inbox,
-    Known, OutboundText, Permit, ReplyRoute, SendError, SenderId, Webhook, World,
+    OutboundText, Permit, ReplyRoute, SendError, SenderId, Webhook, World,
 };
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -95,14 +95,8 @@ impl Telegram {
         let invalid = |reason| ConfigError::Invalid { name: "api_base", reason };
         let proxy = config.proxy.as_ref();
         let api = BotApi::new(&config.api_base, config.token, proxy, PACE.patience).map_err(invalid)?;
-        let id_line = Known::of(setup.account.channel()).map_or("Telegram user id", |known| known.id_line);
         Ok(Self {
-            meta: ChannelMeta {
-                account: setup.account.clone(),
-                id_line: id_line.to_owned(),
-                text_limit: 4_096,
-                idempotent_sends: false,
-            },
+            meta: setup.meta(4_096, false),
             api,
             own_id,
             hook,

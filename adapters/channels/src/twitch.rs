@@ -34,7 +34,7 @@ use auth::{Fault, Me, Tokens};
 use bytes::Bytes;
 pub use config::{Config, Mode, OPTIONS};
 use dmgate::{
-    ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, InboundMessage, Inbox, Known, OutboundText,
+    ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, InboundMessage, Inbox, OutboundText,
     ReplyRoute, SendError, SenderId, Webhook, World,
 };
 use grant::Place;
@@ -121,15 +121,9 @@ impl Twitch {
         let kept = Arc::new(Kept::new(setup.account.clone(), Arc::clone(&setup.keeper)));
         let tokens = Arc::new(Tokens::new(&setup, &config, Arc::clone(&kept))?);
         let helix = Helix::new(&config, Arc::clone(&tokens)).map_err(|reason| invalid("api_base", reason))?;
-        let id_line = Known::of(setup.account.channel()).map_or("Twitch user id", |known| known.id_line);
         Ok(Self {
-            meta: ChannelMeta {
-                account: setup.account.clone(),
-                id_line: id_line.to_owned(),
-                // To who has written before, as all have that are answered; others get 500, and a notice is shorter.
-                text_limit: 10_000,
-                idempotent_sends: false,
-            },
+            // To who has written before, as all have that are answered; others get 500, and a notice is shorter.
+            meta: setup.meta(10_000, false),
             tokens,
             helix,
             kept,

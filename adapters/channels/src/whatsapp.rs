@@ -54,8 +54,8 @@ pub(crate) const CHANNEL: Channel = Channel {
     transports: &[Transport::Webhook, Transport::Child, Transport::Socket],
     features: &[Feature::Attachments, Feature::Typing, Feature::Login],
     options: OPTIONS,
-    login: Some(|login| Box::pin(log_in(login))),
     open: |setup, options| open(setup, Config::from_options(options)?),
+    login: Some(|login| Box::pin(log_in(login))),
 };
 
 /// The longest text that is sent at once, in characters: the Cloud API takes no longer one.
@@ -109,14 +109,8 @@ impl WhatsApp {
             });
         }
         let invalid = |reason| ConfigError::Invalid { name: "api_base", reason };
-        let id_line = "WhatsApp id";
         Ok(Self {
-            meta: ChannelMeta {
-                account: setup.account.clone(),
-                id_line: id_line.to_owned(),
-                text_limit: TEXT_LIMIT,
-                idempotent_sends: false,
-            },
+            meta: setup.meta(TEXT_LIMIT, false),
             graph: Graph::new(&config).map_err(invalid)?,
             hook: hook::Hook::new(config),
             seen: Dedupe::new(16_384),

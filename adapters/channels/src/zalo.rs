@@ -27,7 +27,7 @@ use bytes::Bytes;
 pub use config::{Config, Mode, OPTIONS};
 use dmgate::{
     Attachment, AttachmentFile, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError,
-    InboundMessage, Inbox, Known, OutboundText, Permit, ReplyRoute, SendError, SenderId, Webhook, World,
+    InboundMessage, Inbox, OutboundText, Permit, ReplyRoute, SendError, SenderId, Webhook, World,
 };
 use http::StatusCode;
 use serde_json::Value;
@@ -46,8 +46,8 @@ pub(crate) const CHANNEL: Channel = Channel {
     transports: &[Transport::Poll, Transport::Webhook],
     features: &[Feature::Attachments, Feature::Typing],
     options: OPTIONS,
-    login: None,
     open: |setup, options| Ok(Arc::new(Zalo::open(setup, Config::from_options(options)?)?)),
+    login: None,
 };
 
 /// One Zalo bot.
@@ -91,14 +91,8 @@ impl Zalo {
         let invalid = |reason| ConfigError::Invalid { name: "api_base", reason };
         let proxy = config.proxy.as_ref();
         let api = BotApi::new(&config.api_base, config.token, proxy, PATIENCE).map_err(invalid)?;
-        let id_line = Known::of(setup.account.channel()).map_or("Zalo user id", |known| known.id_line);
         Ok(Self {
-            meta: ChannelMeta {
-                account: setup.account.clone(),
-                id_line: id_line.to_owned(),
-                text_limit: 2_000,
-                idempotent_sends: false,
-            },
+            meta: setup.meta(2_000, false),
             api,
             own_id,
             hook,
