@@ -138,13 +138,13 @@ async fn i16_nothing_is_sent_into_a_group() {
 async fn typing_is_shown_by_the_private_api_and_not_waited_for() {
     let server = FakeServer::start().await;
     let private = bubbles(&server, |config| config.method = Method::PrivateApi);
+    // Whatever this sent would be the first call.
+    private.show_typing(&ReplyRoute::new("iMessage;+;chat1")).await;
+    bubbles(&server, |_| {}).show_typing(&route()).await;
     let ((), call) = tokio::join!(async { private.show_typing(&route()).await }, async {
         let call = server.call().await;
         (call.line.clone(), call.stall())
     });
     unstall(call.1);
     assert_eq!(call.0, format!("POST /api/v1/chat/iMessage%3B-%3B%2B15551234567/typing?password={ENCODED}"));
-    private.show_typing(&ReplyRoute::new("iMessage;+;chat1")).await;
-    // It would wait here for ever.
-    bubbles(&server, |_| {}).show_typing(&route()).await;
 }

@@ -182,7 +182,12 @@ async fn a_burst_waits_its_turn_and_nothing_of_it_is_lost() {
     let mut peer = shower.await.unwrap();
     assert_eq!(running.bot.seen.len(), 1_024, "memory has its bounds");
     peer.say(r#"{"op":1,"d":null}"#).await;
-    assert_eq!(peer.json().await, json!({ "op": 1, "d": 10_001 }));
+    // On a slow machine there were heartbeats meanwhile.
+    let mut beats = Vec::new();
+    while beats.len() < 10 && beats.last() != Some(&json!({ "op": 1, "d": 10_001 })) {
+        beats.push(peer.json().await);
+    }
+    assert_eq!(beats.last(), Some(&json!({ "op": 1, "d": 10_001 })), "{beats:?}");
 }
 
 #[tokio::test]

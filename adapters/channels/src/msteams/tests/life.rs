@@ -84,14 +84,13 @@ async fn keys_are_renewed_and_an_outage_is_told_when_they_are_no_longer_good() {
 }
 
 #[tokio::test]
-async fn a_restart_repeats_nothing_and_old_ways_still_lead() {
+async fn old_ways_still_lead_after_a_restart() {
     let server = FakeServer::start().await;
     let token = KEY.token(&claims());
     let first = ready(&server).await;
     let taken = first.webhook(request(&token, hello(1).to_string())).await;
     let route = taken.messages[0].route.as_str().to_owned();
     drop(first);
-    // What was answered does not come again: there is nothing that the second run would have to remember.
     let second = ready(&server).await;
     let taken = second.webhook(request(&token, hello(2).to_string())).await;
     assert_eq!(taken.messages.len(), 1);
