@@ -26,7 +26,7 @@ async function speak(slack, how) {
   console.log(`${how}: received, verified and answered`);
 }
 
-const hooked = await standIn("slack");
+const hooked = await standIn("slack-webhook");
 const http = new bolt.HTTPReceiver({ signingSecret: hooked.settings.signing_secret, endpoints: "/hook" });
 await echo(hooked.settings, http);
 const server = await listen(http.requestListener);
@@ -64,7 +64,7 @@ server.close();
 other.close();
 hooked.end();
 
-const slack = await standIn("slack-socket");
+const slack = await standIn("slack");
 const receiver = new bolt.SocketModeReceiver({
   appToken: slack.settings.app_token,
   installerOptions: { clientOptions: { slackApiUrl: slack.settings.api_base + "/" } },

@@ -40,7 +40,7 @@ pub fn everyone() -> Vec<Box<dyn Platform>> {
         "nextcloud-talk",
         "openclaw-weixin",
         "signal",
-        "slack-socket",
+        "slack",
         "synology-chat",
         "twitch",
         "whatsapp",
@@ -51,7 +51,7 @@ pub fn everyone() -> Vec<Box<dyn Platform>> {
 }
 
 /// The stand-in for a channel's platform, started; `None` where there is none of this name. A channel with two ways in
-/// has a stand-in for each: `slack`, `slack-socket`.
+/// has a stand-in for each: `slack`, `slack-webhook`.
 pub fn start(name: &str) -> Option<Box<dyn Platform>> {
     match name {
         "bluebubbles" => Some(Box::new(bluebubbles::BlueBubbles::start())),
@@ -67,8 +67,8 @@ pub fn start(name: &str) -> Option<Box<dyn Platform>> {
         "nextcloud-talk" => Some(Box::new(nextcloud_talk::NextcloudTalk::start())),
         "openclaw-weixin" => Some(Box::new(openclaw_weixin::Weixin::start())),
         "signal" => Some(Box::new(signal::Signal::start())),
-        "slack" => Some(Box::new(slack::Slack::by_hook())),
-        "slack-socket" => Some(Box::new(slack::Slack::by_socket())),
+        "slack" => Some(Box::new(slack::Slack::by_socket())),
+        "slack-webhook" => Some(Box::new(slack::Slack::by_hook())),
         "synology-chat" => Some(Box::new(synology_chat::SynologyChat::start())),
         "twitch" => Some(Box::new(twitch::Twitch::by_socket())),
         "twitch-webhook" => Some(Box::new(twitch::Twitch::by_hook())),
