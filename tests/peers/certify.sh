@@ -5,8 +5,8 @@
 #
 # Each script in tests/peers/certify names the packages that it needs in a line `// npm: PACKAGE@VERSION …`, or in Python
 # `# pypi: PACKAGE==VERSION …`. They go to $DMGATE_PEERS_DIR/certify (`target/peers/certify` when unset); no script of theirs
-# is run, and nothing is built. A script prints what the library did, and fails if it could not. The last results are in
-# docs/channels/README.md. Run install.sh first.
+# is run, and nothing is built. A script prints what the library did, and fails if it could not. At the end there is a row for
+# each, as in the table of docs/channels/README.md, where the last results are. Run install.sh first.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -19,6 +19,7 @@ stand_in=$(realpath "${CARGO_TARGET_DIR:-target}/debug/stand-in")
 
 mkdir -p "$place"
 failed=0
+rows=()
 for script in tests/peers/certify/*.mjs tests/peers/certify/*.py; do
     file=$(basename "$script")
     name=${file%.*}
@@ -42,9 +43,12 @@ for script in tests/peers/certify/*.mjs tests/peers/certify/*.py; do
         runtime=$place/$name/venv/bin/python
         ;;
     esac
-    if ! timeout 120 "$runtime" "$place/$name/$file" "$stand_in" | sed "s,^,$name ($packages): ,"; then
-        echo "$name ($packages): FAILED"
+    result=ok
+    if ! timeout 120 "$runtime" "$place/$name/$file" "$stand_in" | sed "s,^,$name: ,"; then
+        result=FAILED
         failed=1
     fi
+    rows+=("| $file | ${packages#--legacy-peer-deps } | $(date +%F) | $result |")
 done
+printf '%s\n' "| script | libraries | date | result |" "|---|---|---|---|" "${rows[@]}"
 exit $failed
