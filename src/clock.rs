@@ -209,6 +209,20 @@ impl Entropy for OsEntropy {
 #[error("the operating system gave no random bytes; no code can be made until it does")]
 pub struct NoEntropy;
 
+/// Draws a UUID of version 4 (RFC 9562 §5.4).
+///
+/// # Errors
+/// [`NoEntropy`] if the generator has none to give.
+pub fn draw_uuid(entropy: &dyn Entropy) -> Result<String, NoEntropy> {
+    let mut bytes = [0_u8; 16];
+    entropy.fill(&mut bytes)?;
+    let number = u128::from_be_bytes(bytes);
+    let number = (number & !(0xf << 76) & !(0b11 << 62)) | (4 << 76) | (0b10 << 62);
+    let digits = format!("{number:032x}");
+    let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
+    Ok(format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)))
+}
+
 /// Time and randomness together, as everything that decides holds them.
 #[derive(Clone)]
 pub struct World {

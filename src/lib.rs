@@ -31,7 +31,9 @@ pub use channel::{
     AttachmentFile, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError, Known,
     OutboundPicture, OutboundText, SendError, TextKind, Webhook,
 };
-pub use clock::{Clock, Entropy, Moment, NoEntropy, OsEntropy, SystemClock, Timestamp, Uptime, World};
+pub use clock::{
+    Clock, Entropy, Moment, NoEntropy, OsEntropy, SystemClock, Timestamp, Uptime, World, draw_uuid,
+};
 pub use decision::{Challenge, Decision, Fault, Permit, Reason, Refusal};
 pub use explain::Explanation;
 pub use gate::{AccountHandle, DmGate, DmGateBuilder};

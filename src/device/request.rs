@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::identity::{DeviceId, Identity, PublicKey, plain};
 use super::role::{Role, Scopes};
-use crate::clock::{Entropy, NoEntropy, Timestamp, millis};
+use crate::clock::{Entropy, NoEntropy, Timestamp, draw_uuid, millis};
 
 /// The id of a request: a random UUID, or what another program chose.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -97,17 +97,9 @@ pub struct DeviceRequest {
 pub const REQUEST_TTL: Duration = Duration::from_secs(300);
 
 impl DeviceRequestId {
-    /// Draws one: a UUID of version 4 (RFC 9562 §5.4).
+    /// Draws one.
     pub(super) fn draw(entropy: &dyn Entropy) -> Result<Self, NoEntropy> {
-        let mut bytes = [0_u8; 16];
-        entropy.fill(&mut bytes)?;
-        let number = u128::from_be_bytes(bytes);
-        let number = (number & !(0xf << 76) & !(0b11 << 62)) | (4 << 76) | (0b10 << 62);
-        let digits = format!("{number:032x}");
-        let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
-        let text =
-            format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32));
-        Ok(Self(text.into()))
+        draw_uuid(entropy).map(|text| Self(text.into()))
     }
 
     /// An id as it is typed.

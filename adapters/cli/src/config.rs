@@ -164,7 +164,7 @@ impl Config {
             secret::Place::Variable(name) => Some(name.clone()),
             secret::Place::Here(_) | secret::Place::File(_) => None,
         };
-        of_channels.chain(self.gateway.token.as_ref()).filter_map(variable).collect()
+        of_channels.chain(self.gateway.secrets()).filter_map(variable).collect()
     }
 
     /// What the configuration lists for an account, with where.

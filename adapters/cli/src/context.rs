@@ -78,6 +78,11 @@ impl Context {
         self.open(config, false)
     }
 
+    /// As [`Context::store_watched`], for the stores beside it.
+    pub(crate) fn options_watched(&self, config: &Config) -> FileOptions {
+        self.options(config.shared_with_openclaw, true)
+    }
+
     fn open(&self, config: &Config, watch: bool) -> Result<FileStore, Failure> {
         Ok(FileStore::open(self.options(config.shared_with_openclaw, watch), World::default())?)
     }

@@ -1,6 +1,7 @@
 //! `dmgate run`, from the lock on the state directory to the last turn.
 
 pub(crate) mod channels;
+mod devices;
 pub(crate) mod instance;
 mod keeper;
 mod listen;
@@ -47,9 +48,7 @@ async fn serve(
     store: FileStore,
 ) -> Result<ExitCode, Failure> {
     let mut signals = Signals::new()?;
-    if let Some(token) = &config.gateway.token {
-        token.reveal()?;
-    }
+    let devices = devices::access(&config, context)?;
     let listener = listen::listen(&config, context).await?;
     let channels = Channels::connect(&config, &context.state_dir)?;
     let hired = Hired::without(config.secret_variables(), &config.agent)?;
@@ -62,6 +61,9 @@ async fn serve(
         let mut gateway = Gateway::new(pipeline.clone());
         if let Some(webchat) = channels.webchat {
             gateway = gateway.webchat(webchat);
+        }
+        if let Some(devices) = devices {
+            gateway = gateway.devices(devices);
         }
         if let Some(url) = config.gateway.public_url.clone() {
             gateway = gateway.public_url(url);

@@ -4,6 +4,8 @@ use std::io;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::response::IntoResponse as _;
 use axum::routing::get;
 use dmgate::Pipeline;
 use dmgate_channels::webchat::WebChat;
@@ -12,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::body::Bodies;
+use crate::device::{self, DeviceAccess};
 use crate::limits::Limits;
 use crate::quota::Quota;
 use crate::site::{PublicUrl, Sites};
@@ -21,6 +24,7 @@ use crate::{chat, server, webhook};
 pub struct Gateway {
     pipeline: Pipeline,
     webchat: Option<Arc<WebChat>>,
+    devices: Option<DeviceAccess>,
     public_url: Option<PublicUrl>,
     limits: Limits,
 }
@@ -29,13 +33,20 @@ impl Gateway {
     /// A gateway that hands web hooks to this pipeline.
     #[must_use]
     pub fn new(pipeline: Pipeline) -> Self {
-        Self { pipeline, webchat: None, public_url: None, limits: Limits::default() }
+        Self { pipeline, webchat: None, devices: None, public_url: None, limits: Limits::default() }
     }
 
     /// Serves the page of this web chat, which is one of the pipeline's channels too.
     #[must_use]
     pub fn webchat(mut self, webchat: Arc<WebChat>) -> Self {
         self.webchat = Some(webchat);
+        self
+    }
+
+    /// Lets devices connect.
+    #[must_use]
+    pub fn devices(mut self, access: DeviceAccess) -> Self {
+        self.devices = Some(access);
         self
     }
 
@@ -53,7 +64,7 @@ impl Gateway {
         self
     }
 
-    /// Serves until `shutdown` is cancelled; then takes nothing new, closes open web-chat pages, and returns when the
+    /// Serves until `shutdown` is cancelled; then takes nothing new, closes open web-chat pages and devices' sockets, and returns when the
     /// requests under way are answered, or at the latest after [`Limits::end_within`].
     ///
     /// Cancel it after the pipeline has ended, so that the last answers reach their pages; the pipeline's channels take
@@ -64,14 +75,28 @@ impl Gateway {
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
         let address = listener.local_addr()?;
         let limits = self.limits.clone();
-        let routes = self.routes(address.port(), &shutdown);
+        let gate = self.gate(address.port(), &shutdown);
+        let routes = self.routes(address.port(), gate.clone(), &shutdown);
         tracing::info!(%address, "listening");
-        server::serve(listener, routes, &limits, shutdown).await;
+        let keeping = async {
+            if let Some(gate) = gate {
+                device::keep(gate, shutdown.clone()).await;
+            }
+        };
+        tokio::join!(server::serve(listener, routes, &limits, shutdown.clone()), keeping);
         Ok(())
     }
 
+    /// What lets devices in, if something does.
+    fn gate(&self, port: u16, shutdown: &CancellationToken) -> Option<Arc<device::Gate>> {
+        let sites = Sites::new(port, self.public_url.as_ref());
+        let is_proxied = self.public_url.is_some();
+        let access = self.devices.clone()?;
+        Some(device::Gate::new(access, sites, is_proxied, shutdown.clone()))
+    }
+
     /// Which path leads where.
-    fn routes(self, port: u16, shutdown: &CancellationToken) -> Router {
+    fn routes(self, port: u16, gate: Option<Arc<device::Gate>>, shutdown: &CancellationToken) -> Router {
         let limits = self.limits;
         let bodies = Bodies::new(&limits);
         let webhooks = webhook::Webhooks {
@@ -82,6 +107,7 @@ impl Gateway {
         };
         let mut routes =
             Router::new().route("/healthz", get(|| async { "ok" })).merge(webhook::routes(webhooks));
+        let has_chat = self.webchat.is_some();
         if let Some(webchat) = self.webchat {
             let is_proxied = self.public_url.is_some();
             let chat = chat::Chat {
@@ -94,9 +120,15 @@ impl Gateway {
                 bodies,
                 closing: shutdown.clone(),
             };
-            let to_chat = || async { (StatusCode::FOUND, [(header::LOCATION, "/chat")]) };
-            routes = routes.route("/", get(to_chat)).merge(chat::routes(Arc::new(chat)));
+            routes = routes.merge(chat::routes(Arc::new(chat)));
         }
-        routes
+        let root = move |request: Request| async move {
+            match gate {
+                Some(gate) if device::is_upgrade(request.headers()) => device::open(&gate, request),
+                _ if has_chat => (StatusCode::FOUND, [(header::LOCATION, "/chat")]).into_response(),
+                _ => StatusCode::NOT_FOUND.into_response(),
+            }
+        };
+        routes.route("/", get(root))
     }
 }

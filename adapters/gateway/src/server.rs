@@ -14,9 +14,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use stall::Impatient;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::limits::Limits;
 use crate::quota::{Quota, Ticket};
@@ -25,6 +26,14 @@ use crate::quota::{Quota, Ticket};
 /// (`X-Forwarded-For`) is never asked.
 #[derive(Clone, Copy)]
 pub(crate) struct Peer(pub(crate) IpAddr);
+
+/// What a connection takes up. Every request carries it, for what the connection may be upgraded to.
+#[derive(Clone)]
+pub(crate) struct Held {
+    _place: Arc<(OwnedSemaphorePermit, Ticket)>,
+    /// Who waits for the connections to end waits for this.
+    _task: TaskTrackerToken,
+}
 
 /// The largest head of a request, in bytes.
 const HEAD_BYTES: usize = 16 * 1_024;
@@ -96,25 +105,24 @@ async fn accept(listener: TcpListener, limits: &Limits, tasks: &TaskTracker, con
             continue;
         };
         let connection = Arc::clone(connection);
-        tasks.spawn(async move {
-            connection.serve(socket, from.ip(), ticket).await;
-            drop(permit);
-        });
+        let held = Held { _place: Arc::new((permit, ticket)), _task: tasks.token() };
+        tasks.spawn(async move { connection.serve(socket, from.ip(), held).await });
     }
 }
 
 impl Connection {
-    async fn serve(&self, socket: TcpStream, from: IpAddr, _ticket: Ticket) {
+    async fn serve(&self, socket: TcpStream, from: IpAddr, held: Held) {
         // Without it events wait for the acknowledgement of what was sent before them.
         if let Err(error) = socket.set_nodelay(true) {
             tracing::debug!("a connection sends late: {error}");
         }
         let answer = |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(Peer(from));
+            request.extensions_mut().insert(held.clone());
             self.routes.call(request)
         };
         let io = TokioIo::new(Impatient::new(socket, self.stalled_for));
-        let mut serving = std::pin::pin!(self.http.serve_connection(io, service_fn(answer)));
+        let mut serving = std::pin::pin!(self.http.serve_connection(io, service_fn(answer)).with_upgrades());
         let ended = tokio::select! {
             ended = &mut serving => Some(ended),
             () = self.closing.cancelled() => None,

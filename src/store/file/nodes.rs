@@ -40,6 +40,17 @@ impl NodeStore {
         .await
     }
 
+    /// A number that differs from an earlier answer if anything was changed in between; `None` if that can't be told.
+    #[must_use]
+    pub fn revision(&self) -> Option<u64> {
+        self.0.freshness.revision()
+    }
+
+    /// Waits until the revision is another than `since`; may return early.
+    pub async fn changed(&self, since: Option<u64>) {
+        self.0.freshness.changed(since).await;
+    }
+
     /// A node asks: [`Nodes::request`].
     ///
     /// # Errors

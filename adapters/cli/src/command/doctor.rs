@@ -161,7 +161,7 @@ fn look_at_config(config: &Config, context: &Context) -> Vec<Finding> {
         OptionValue::Secret(secret) => Some(secret),
         _ => None,
     });
-    for secret in secrets.chain(config.gateway.token.as_ref()).chain(config.agent.secrets()) {
+    for secret in secrets.chain(config.gateway.secrets()).chain(config.agent.secrets()) {
         findings.extend(look_at_secret(secret, &context.sources.path));
     }
     findings

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use dmgate_gateway::PublicUrl;
+use dmgate_gateway::{Network, PublicUrl};
 
 use super::error::ConfigError;
 use super::node::Origin;
@@ -20,6 +20,17 @@ pub(crate) struct GatewaySettings {
     pub(crate) public_url: Option<PublicUrl>,
     /// What devices and the HTTP API show.
     pub(crate) token: Option<Secret>,
+    /// What people type into devices in its place.
+    pub(crate) password: Option<Secret>,
+    /// Networks from where nodes that ask for no rights are let in unasked.
+    pub(crate) auto_approve: Vec<Network>,
+}
+
+impl GatewaySettings {
+    /// What is shown to be let in.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        self.token.iter().chain(&self.password)
+    }
 }
 
 /// Where we listen when nobody says.
@@ -45,13 +56,21 @@ pub(crate) fn read(mut section: Section<'_>) -> Result<GatewaySettings, ConfigEr
                 .map_err(|error| section.bad("public_url", &url.origin, format!("is refused: {error}")))?,
         ),
     };
-    let token = section.secret("token")?;
-    if !address.ip().is_loopback() && token.is_none() {
+    let (token, password) = (section.secret("token")?, section.secret("password")?);
+    let mut auto_approve = Vec::new();
+    for entry in section.texts("auto_approve")? {
+        let network = entry.value.parse().map_err(|error| {
+            let what = format!("holds `{}`: {error}", dmgate::escape(&entry.value));
+            section.bad("auto_approve", &entry.origin, what)
+        })?;
+        auto_approve.push(network);
+    }
+    if !address.ip().is_loopback() && token.is_none() && password.is_none() {
         let what =
             format!("is `{address}`, which others can reach, and needs a token: set gateway.token_file");
         return Err(section.bad("listen", &listen.origin, what));
     }
     section.finish()?;
     let is_chosen = listen.origin != Origin::Default;
-    Ok(GatewaySettings { listen: address, is_chosen, public_url, token })
+    Ok(GatewaySettings { listen: address, is_chosen, public_url, token, password, auto_approve })
 }

@@ -420,3 +420,13 @@ fn keys_are_shown_as_toml_writes_them() {
     assert_eq!(shown.value, "[\"1\"]");
     assert!(error(&text.replace("allow_from", "allow")).contains("accounts.\"a.b@c\""));
 }
+
+#[test]
+fn networks_that_need_no_word_are_none_of_ours() {
+    let config = read("[gateway]\npassword_env = 'P'\nauto_approve = ['10.0.0.0/8', 'fd00::/8']").unwrap();
+    assert_eq!((config.gateway.auto_approve.len(), config.gateway.secrets().count()), (2, 1));
+    assert!(read("[gateway]\nlisten = '0.0.0.0:1'\npassword_env = 'P'").is_ok(), "a password is enough");
+    for bad in ["127.0.0.1", "0.0.0.0/0", "::1", "10.0.0.0/33", "lan"] {
+        assert!(error(&format!("[gateway]\nauto_approve = ['{bad}']")).contains("auto_approve"), "{bad}");
+    }
+}

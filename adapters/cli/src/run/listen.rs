@@ -10,13 +10,14 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::failure::Failure;
 
-/// Listens; `None` where no page and no web hook needs it.
+/// Listens; `None` where no page, no web hook and no device needs it.
 pub(super) async fn listen(config: &Config, context: &Context) -> Result<Option<TcpListener>, Failure> {
     let hooked = config.connected().any(|account| {
         catalog::find(account.key.channel().as_str()).is_some_and(|spec| spec.takes_web_hooks())
     });
     let wanted = config.gateway.is_chosen
         || config.web_chat().is_some()
+        || config.gateway.secrets().next().is_some()
         || (hooked && config.gateway.public_url.is_some());
     if !wanted {
         return Ok(None);

@@ -1,0 +1,13 @@
+//! Devices at the gateway's WebSocket.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test that can't go on must fail, and edits files as another program would"
+)]
+
+mod house;
+mod sessions;
+mod table;
