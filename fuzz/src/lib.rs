@@ -24,11 +24,13 @@ pub mod allow;
 pub mod arguments;
 pub mod audit;
 pub mod configuration;
+pub mod devices;
 pub mod ids;
 pub mod irc;
 pub mod operations;
 pub mod pending;
 pub mod record;
+pub mod setup;
 pub mod telegram;
 pub mod webchat;
 
@@ -36,16 +38,18 @@ pub mod webchat;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 13] = [
     ("allow", allow::check),
     ("arguments", arguments::check),
     ("audit", audit::check),
     ("configuration", configuration::check),
+    ("devices", devices::check),
     ("ids", ids::check),
     ("irc", irc::check),
     ("operations", operations::check),
     ("pending", pending::check),
     ("record", record::check),
+    ("setup", setup::check),
     ("telegram", telegram::check),
     ("webchat", webchat::check),
 ];

@@ -101,7 +101,9 @@ impl FromStr for GatewayUrl {
         let host = authority.host().to_ascii_lowercase();
         let has_port = authority.as_str().len() > authority.host().len();
         let port = authority.port_u16();
-        let is_bad = host.is_empty() || authority.as_str().contains('@') || (has_port && port.is_none());
+        let is_name = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+        let is_host = !host.is_empty() && (is_name || (host.starts_with('[') && address(&host).is_some()));
+        let is_bad = !is_host || authority.as_str().contains('@') || (has_port && port.is_none());
         if is_bad || port == Some(0) {
             return Err(no_url());
         }
@@ -220,9 +222,22 @@ mod tests {
         ] {
             assert_eq!(typed.parse::<GatewayUrl>().unwrap().as_str(), read, "{typed}");
         }
-        for bad in
-            ["", "ftp://x", "ws://", "ws://a@b", "a b", "x:99999", "x:", "x:0", "://x", &"x".repeat(3_000)]
-        {
+        for bad in [
+            "",
+            "ftp://x",
+            "ws://",
+            "ws://a@b",
+            "a b",
+            "x:99999",
+            "x:",
+            "x:0",
+            "://x",
+            "mac.l[fe80::1]:9",
+            "[fe80::1%25eth0]:9",
+            "[a]:9",
+            "a%20b",
+            &"x".repeat(3_000),
+        ] {
             assert!(matches!(bad.parse::<GatewayUrl>(), Err(SetupError::NoUrl(_))), "{bad}");
         }
     }

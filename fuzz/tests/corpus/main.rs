@@ -73,6 +73,16 @@ fn whatever_the_audit_holds() {
 }
 
 #[test]
+fn i7_i10_i17_whatever_the_files_about_devices_hold() {
+    play("devices", 1_500);
+}
+
+#[test]
+fn whatever_a_setup_code_is() {
+    play("setup", 5_000);
+}
+
+#[test]
 fn i7_whatever_a_configuration_holds() {
     play("configuration", 5_000);
 }
