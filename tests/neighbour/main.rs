@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "tests")]
 #![allow(clippy::disallowed_methods, reason = "a test edits files as another program would")]
 
+mod devices;
 mod lists;
 mod locks;
 mod requests;

@@ -4,7 +4,7 @@
 //       answers each line of input, `["<call>", <arguments>]`, with a line `{"value": …}` or `{"error": …}`
 //   node openclaw-store.mjs <folder of openclaw> hold <file>
 //       takes the lock of a file, prints `{"value": "<lock file>"}`, and lets go when its input ends
-import { readFile } from "node:fs/promises";
+import { readFile, readdir } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 
@@ -26,7 +26,25 @@ async function loadStore() {
   throw new Error(`${entry} imports no upsertChannelPairingRequest`);
 }
 
+// What its gateway calls for devices and nodes is public in no entry: the bundles that export it, by name and letter.
+async function loadDevices() {
+  const found = {};
+  for (const name of await readdir(`${openclaw}/dist`)) {
+    if (!/^(device-pairing|device-bootstrap|auth-profiles)-.*\.js$/.test(name)) continue;
+    const file = `${openclaw}/dist/${name}`;
+    const text = await readFile(file, "utf8");
+    const last = text.slice(text.lastIndexOf("\nexport {")).match(/export \{([^}]*)\}/)[1];
+    const exported = last.split(",").map((pair) => pair.trim().split(" as "));
+    const wanted = exported.filter(([name]) => /(Device|Node)(Pairing|Token|BootstrapToken|BootstrapTokens)$|^renamePairedNode$|^removePairedDevice$/.test(name));
+    if (wanted.length === 0) continue;
+    const bundle = await import(pathToFileURL(file));
+    for (const [name, short] of wanted) found[name] = bundle[short ?? name];
+  }
+  return found;
+}
+
 async function serve() {
+  let devices;
   const store = await loadStore();
   const inTurn = async (items, call) => {
     const results = [];
@@ -39,6 +57,7 @@ async function serve() {
     approve: (approval) => store.approveChannelPairingCode(approval),
     allowFrom: ({ channel, accountId }) => store.readChannelAllowFromStore(channel, process.env, accountId),
     add: ({ entries, ...rest }) => inTurn(entries, (entry) => store.addChannelAllowFromStoreEntry({ ...rest, entry })),
+    device: async ({ name, given }) => (await (devices ??= loadDevices()))[name](...given),
     remove: ({ entries, ...rest }) =>
       inTurn(entries, (entry) => store.removeChannelAllowFromStoreEntry({ ...rest, entry })),
   };

@@ -17,6 +17,7 @@
 #[path = "../crash/child.rs"]
 mod child;
 mod crew;
+mod devices;
 mod handshakes;
 mod kills;
 mod ledger;

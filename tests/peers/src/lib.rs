@@ -54,7 +54,7 @@ pub use crate::line_program::LineProgram;
 pub use crate::ngircd::Ngircd;
 pub use crate::node_bridge::NodeBridge;
 pub use crate::nostr::NostrRelay;
-pub use crate::openclaw::OpenClaw;
+pub use crate::openclaw::{NeighbourStore, OpenClaw};
 pub use crate::platform::{Letters, Platform};
 pub use crate::process::Process;
 pub use crate::signal_cli::SignalCli;

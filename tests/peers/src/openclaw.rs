@@ -137,6 +137,11 @@ impl NeighbourStore {
         self.call("remove", &json!({ "channel": channel, "accountId": account, "entries": entries }));
     }
 
+    /// Calls what its gateway calls for devices and nodes, by its name there.
+    pub fn device(&mut self, name: &str, given: &[Value]) -> Value {
+        self.call("device", &json!({ "name": name, "given": given }))
+    }
+
     /// Kills the process at whatever it is doing.
     pub fn kill(mut self) {
         self.process.kill();
