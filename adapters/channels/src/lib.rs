@@ -89,7 +89,7 @@ mod secret;
 #[cfg(feature = "_signature")]
 mod signature;
 #[cfg(feature = "_socket")]
-mod socket;
+pub mod socket;
 mod sse;
 mod status;
 #[cfg(feature = "_tls")]

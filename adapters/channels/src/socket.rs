@@ -28,13 +28,13 @@ const QUIET: Duration = Duration::from_secs(45);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where a WebSocket leads: a `ws` or `wss` URL. It may hold a ticket, so it is never shown.
-pub(crate) struct SocketAddress {
+pub struct SocketAddress {
     uri: Uri,
     address: Address,
 }
 
 /// An open WebSocket.
-pub(crate) struct Socket {
+pub struct Socket {
     stream: WebSocketStream<Box<dyn Stream>>,
     heard: Instant,
     is_asked: bool,
@@ -42,20 +42,27 @@ pub(crate) struct Socket {
 
 /// What came.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Frame {
+pub enum Frame {
+    /// A text.
     Text(String),
+    /// Bytes.
     Binary(Bytes),
 }
 
 /// Why a WebSocket is none, or no more. No text in it holds the URL.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub(crate) enum SocketEnd {
+pub enum SocketEnd {
     /// The server refuses the handshake.
     #[error("the server answers {0} in place of a handshake")]
     Refused(u16),
     /// The server closed it; codes from 4000 on are the platform's own.
     #[error("the server closed the connection ({}{})", code.map_or("no code".to_owned(), |code| code.to_string()), if reason.is_empty() { String::new() } else { format!(": {reason}") })]
-    Closed { code: Option<u16>, reason: String },
+    Closed {
+        /// The code, if it gave one.
+        code: Option<u16>,
+        /// What it says about it, escaped.
+        reason: String,
+    },
     /// It broke, or was never there.
     #[error("{0}")]
     Lost(String),
@@ -63,7 +70,10 @@ pub(crate) enum SocketEnd {
 
 impl SocketAddress {
     /// A `ws` or `wss` URL; the error says what is expected.
-    pub(crate) fn parse(url: &str) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn parse(url: &str) -> Result<Self, String> {
         Self::trusting(url, None)
     }
 
@@ -101,7 +111,15 @@ impl SocketAddress {
 }
 
 impl Socket {
-    /// Connects and shakes hands, with these headers.
+    /// Connects and shakes hands.
+    ///
+    /// # Errors
+    /// [`SocketEnd`].
+    pub async fn open(address: &SocketAddress) -> Result<Self, SocketEnd> {
+        Self::connect(address, http::HeaderMap::new(), None).await
+    }
+
+    /// The same with these headers, perhaps through a proxy.
     pub(crate) async fn connect(
         address: &SocketAddress,
         headers: http::HeaderMap,
@@ -122,7 +140,10 @@ impl Socket {
 
     /// The next frame. It may be given up at any time, and loses nothing. While nothing comes the other side is asked
     /// whether it is there; if it does not answer, the connection is lost.
-    pub(crate) async fn next(&mut self) -> Result<Frame, SocketEnd> {
+    ///
+    /// # Errors
+    /// [`SocketEnd`]; nothing comes after that.
+    pub async fn next(&mut self) -> Result<Frame, SocketEnd> {
         loop {
             let quiet = if self.is_asked { QUIET * 2 } else { QUIET };
             let came = match timeout_at(self.heard + quiet, self.stream.next()).await {
@@ -150,7 +171,10 @@ impl Socket {
     }
 
     /// Sends a text; `Ok` says that it left, not that it arrived.
-    pub(crate) async fn send(&mut self, text: impl Into<String>) -> Result<(), SocketEnd> {
+    ///
+    /// # Errors
+    /// [`SocketEnd`].
+    pub async fn send(&mut self, text: impl Into<String>) -> Result<(), SocketEnd> {
         self.put(Message::Text(text.into().into())).await
     }
 
@@ -160,7 +184,7 @@ impl Socket {
     }
 
     /// Says goodbye with this code: 1000 ends a session that a platform could resume, 4000 and others don't.
-    pub(crate) async fn close(mut self, code: u16) {
+    pub async fn close(mut self, code: u16) {
         let frame = CloseFrame { code: CloseCode::from(code), reason: "".into() };
         let _ = timeout(PATIENCE, self.stream.close(Some(frame))).await;
     }

@@ -1,11 +1,16 @@
 //! What people type.
 
+use std::convert::Infallible;
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
+use dmgate_channels::Secret;
 
 use crate::command::{
-    admit, allow, block, channels, completions, config, devices, doctor, explain, man, nodes, pairing, run,
+    admit, allow, block, channels, completions, config, devices, doctor, explain, man, nodes, pairing, qr,
+    run,
 };
 use crate::log::{Format, Level};
 
@@ -42,6 +47,28 @@ pub(crate) struct Global {
     pub(crate) log_format: Option<Format>,
 }
 
+/// Which gateway a command about devices speaks to.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Another gateway")]
+pub(crate) struct Where {
+    /// Its address, as `wss://gate.example.org` [default: none, but the files of the state directory]
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// Its token; not needed any more once this machine is paired there
+    #[arg(long, value_name = "TOKEN", requires = "url")]
+    pub(crate) token: Option<Hidden>,
+    /// Its password, in place of a token
+    #[arg(long, value_name = "PASSWORD", requires = "url", conflicts_with = "token")]
+    pub(crate) password: Option<Hidden>,
+    /// How long it may take to answer, in milliseconds [default: 10000]
+    #[arg(long, value_name = "MS", requires = "url", value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    pub(crate) timeout: Option<u64>,
+}
+
+/// A secret that was typed: not to be seen anywhere else.
+#[derive(Clone)]
+pub(crate) struct Hidden(pub(crate) Secret);
+
 /// What is to be done.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
@@ -63,6 +90,9 @@ pub(crate) enum Command {
     /// The older records of nodes and the commands they offer: list, pending, approve, reject, rename
     #[command(subcommand, after_help = nodes::EXAMPLES)]
     Nodes(nodes::Nodes),
+    /// A setup code for a phone, drawn in the terminal
+    #[command(after_help = qr::EXAMPLES)]
+    Qr(qr::SetUp),
     /// One real admission, for shell scripts
     #[command(after_help = admit::EXAMPLES)]
     Admit(admit::Admit),
@@ -84,6 +114,20 @@ pub(crate) enum Command {
     /// Write the man pages into a directory
     #[command(after_help = man::EXAMPLES)]
     Man(man::Man),
+}
+
+impl FromStr for Hidden {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(Secret::new(text)))
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hidden")
+    }
 }
 
 /// A clap error as one line that says what to do next.

@@ -12,6 +12,7 @@ pub(crate) mod explain;
 pub(crate) mod man;
 pub(crate) mod nodes;
 pub(crate) mod pairing;
+pub(crate) mod qr;
 pub(crate) mod run;
 
 use std::process::ExitCode;
@@ -36,8 +37,9 @@ pub(crate) fn execute(command: Command, context: &mut Context) -> Result<ExitCod
         Command::Pairing(pairing) => wait(pairing.execute(context))?,
         Command::Allow(allow) => wait(allow.execute(context))?,
         Command::Block(block) => wait(block.execute(context))?,
-        Command::Devices(devices) => wait(devices.execute(context))?,
-        Command::Nodes(nodes) => wait(nodes.execute(context))?,
+        Command::Devices(devices) => converse(devices.execute(context))?,
+        Command::Nodes(nodes) => converse(nodes.execute(context))?,
+        Command::Qr(qr) => wait(qr.execute(context))?,
         Command::Admit(admit) => return wait(admit.execute(context)),
         Command::Explain(explain) => wait(explain.execute(context))?,
         Command::Doctor(doctor) => return wait(doctor.execute(context)),
@@ -49,4 +51,14 @@ pub(crate) fn execute(command: Command, context: &mut Context) -> Result<ExitCod
 fn wait<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     runtime.map_err(|error| Failure::store(format!("the program can't start: {error}")))?.block_on(work)
+}
+
+/// The same for a command that may speak with another machine.
+fn converse<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::store(format!("the program can't start: {error}")))?;
+    let done = runtime.block_on(work);
+    // A name that is still being looked up is not waited for.
+    runtime.shutdown_background();
+    done
 }

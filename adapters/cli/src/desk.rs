@@ -2,11 +2,17 @@
 //! through another gateway.
 
 mod files;
+mod key;
+mod link;
+mod remote;
+mod tokens;
 
 use dmgate::device::{DeviceId, DeviceRequestId, Role, Scopes};
 use serde_json::{Value, json};
 
 use self::files::Files;
+use self::remote::Remote;
+use crate::arguments::Where;
 use crate::context::Context;
 use crate::failure::Failure;
 
@@ -14,6 +20,8 @@ use crate::failure::Failure;
 pub(crate) enum Desk {
     /// The state directory.
     Files(Files),
+    /// Another gateway.
+    Remote(Box<Remote>),
 }
 
 /// What the owner says. The answers have the form of the established protocol.
@@ -45,14 +53,18 @@ pub(crate) struct Listing {
 
 impl Desk {
     /// The place that was named.
-    pub(crate) fn open(context: &Context) -> Result<Self, Failure> {
-        Files::open(context).map(Self::Files)
+    pub(crate) fn open(place: &Where, context: &Context) -> Result<Self, Failure> {
+        match Remote::open(place, context)? {
+            Some(remote) => Ok(Self::Remote(Box::new(remote))),
+            None => Files::open(context).map(Self::Files),
+        }
     }
 
     /// Who asks to be paired, and who is.
     pub(crate) async fn devices(&self) -> Result<Listing, Failure> {
         match self {
             Self::Files(files) => Ok(files.devices()),
+            Self::Remote(remote) => remote.devices().await,
         }
     }
 
@@ -60,6 +72,7 @@ impl Desk {
     pub(crate) async fn nodes(&self) -> Result<Value, Failure> {
         match self {
             Self::Files(files) => files.nodes().await,
+            Self::Remote(remote) => remote.nodes().await,
         }
     }
 
@@ -67,6 +80,7 @@ impl Desk {
     pub(crate) async fn tell(&self, order: Order) -> Result<Value, Failure> {
         match self {
             Self::Files(files) => files.tell(order).await,
+            Self::Remote(remote) => remote.tell(order).await,
         }
     }
 
@@ -75,7 +89,7 @@ impl Desk {
     pub(crate) async fn clear(&self, requests: bool) -> Result<Value, Failure> {
         match self {
             Self::Files(files) if requests => files.clear().await,
-            Self::Files(_) => self.clear_one_by_one(requests).await,
+            Self::Files(_) | Self::Remote(_) => self.clear_one_by_one(requests).await,
         }
     }
 

@@ -6,7 +6,7 @@ use std::process::{Command, ExitStatus, Output};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{Process, node, npm_package, own_file, peers_dir, scratch_dir};
+use crate::{Process, free_port, node, npm_package, own_file, peers_dir, scratch_dir};
 
 /// OpenClaw at work on one state directory.
 #[derive(Debug)]
@@ -65,6 +65,19 @@ impl OpenClaw {
         let mut process = Process::spawn("openclaw's lock", command.arg(&self.package).arg("hold").arg(file));
         let path = answer(&mut process);
         HeldLock { path: PathBuf::from(path.as_str().expect("a path")), process }
+    }
+
+    /// Its gateway, on loopback, which asks for this token.
+    pub fn gateway(&self, token: &str) -> NeighbourGateway {
+        let port = free_port();
+        let mut command = self.command(&self.package.join("openclaw.mjs"));
+        command.args(["gateway", "run", "--allow-unconfigured", "--bind", "loopback", "--auth", "token"]);
+        command.args(["--token", token, "--port", &port.to_string()]);
+        // What it would look for in the network and in the house is no part of this.
+        command.envs([("OPENCLAW_SKIP_CHANNELS", "1"), ("OPENCLAW_DISABLE_BONJOUR", "1")]);
+        let mut process = Process::spawn("openclaw's gateway", &mut command);
+        process.await_line(|line| line.contains("listening on ws://"));
+        NeighbourGateway { url: format!("ws://127.0.0.1:{port}"), _process: process }
     }
 
     fn command(&self, script: &Path) -> Command {
@@ -151,6 +164,14 @@ impl NeighbourStore {
         self.process.write_line(&json!([name, arguments]).to_string());
         answer(&mut self.process)
     }
+}
+
+/// OpenClaw's gateway; it ends with this value.
+#[derive(Debug)]
+pub struct NeighbourGateway {
+    /// Where its WebSocket is.
+    pub url: String,
+    _process: Process,
 }
 
 /// A lock that OpenClaw holds.

@@ -6,6 +6,7 @@ mod shown;
 
 use clap::{Args, Subcommand};
 
+use crate::arguments::Where;
 use crate::context::Context;
 use crate::desk::Desk;
 use crate::failure::Failure;
@@ -19,7 +20,8 @@ pub(crate) const EXAMPLES: &str = "Examples:
 
 const LIST_EXAMPLES: &str = "Examples:
   dmgate devices list
-  dmgate devices list --json";
+  dmgate devices list --json
+  dmgate devices list --url wss://gate.example.org --token …";
 
 /// Phones and machines that are paired, or ask to be.
 #[derive(Subcommand, Debug)]
@@ -53,6 +55,8 @@ pub(crate) struct List {
     /// As JSON: `{"pending": […], "paired": […]}`
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    place: Where,
 }
 
 impl Devices {
@@ -72,7 +76,7 @@ impl Devices {
 
 impl List {
     async fn execute(self, context: &mut Context) -> Result<(), Failure> {
-        let listing = Desk::open(context)?.devices().await?;
+        let listing = Desk::open(&self.place, context)?.devices().await?;
         if self.json {
             context.terminal.json(&listing.told);
         } else {

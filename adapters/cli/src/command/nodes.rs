@@ -6,6 +6,7 @@ use dmgate::{Timestamp, escape};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::arguments::Where;
 use crate::command::devices::request_id;
 use crate::context::Context;
 use crate::desk::{Desk, Order};
@@ -63,6 +64,8 @@ pub(crate) struct List {
     /// As JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    place: Where,
 }
 
 /// A request.
@@ -74,6 +77,8 @@ pub(crate) struct Which {
     /// As JSON, as without it
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    place: Where,
 }
 
 /// Another name.
@@ -88,6 +93,8 @@ pub(crate) struct Rename {
     /// As JSON: `{"nodeId", "displayName"}`
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    place: Where,
 }
 
 /// The longest id that is shown: that of a device.
@@ -129,7 +136,7 @@ impl Nodes {
 
 impl List {
     async fn execute(self, with_paired: bool, context: &mut Context) -> Result<(), Failure> {
-        let told = Desk::open(context)?.nodes().await?;
+        let told = Desk::open(&self.place, context)?.nodes().await?;
         if self.json {
             match told.get("pending") {
                 Some(pending) if !with_paired => context.terminal.json(pending),
@@ -177,7 +184,7 @@ impl Which {
         context: &mut Context,
     ) -> Result<(), Failure> {
         let id = request_id(&self.id)?;
-        let done = Desk::open(context)?.tell(order(id)).await?;
+        let done = Desk::open(&self.place, context)?.tell(order(id)).await?;
         context.terminal.json(&done);
         Ok(())
     }
@@ -189,7 +196,7 @@ impl Rename {
         if name.is_empty() {
             return Err(Failure::usage("a name must not be empty"));
         }
-        let desk = Desk::open(context)?;
+        let desk = Desk::open(&self.place, context)?;
         let shown = Shown::read(&desk.nodes().await?)?;
         let id = shown.find(self.node.trim())?;
         let done = desk.tell(Order::RenameNode(id.clone(), name.to_owned())).await?;

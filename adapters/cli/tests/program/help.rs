@@ -31,6 +31,7 @@ const COMMANDS: &[&[&str]] = &[
     &["nodes", "approve"],
     &["nodes", "reject"],
     &["nodes", "rename"],
+    &["qr"],
     &["admit"],
     &["explain"],
     &["doctor"],
@@ -81,6 +82,10 @@ fn wrong_usage_is_one_line() {
         "devices remove",
         "devices rotate --device 402e48bc",
         "nodes rename --node x",
+        "devices list --token x",
+        "devices list --url ws://127.0.0.1:1 --token x --password y",
+        "devices list --url ws://127.0.0.1:1 --token x --timeout 0",
+        "qr --setup-code-only --json",
     ] {
         assert!(place.fails(2, line).contains("--help"), "{line}");
     }

@@ -8,6 +8,7 @@ use dmgate::escape;
 use serde_json::Value;
 
 use super::shown::Shown;
+use crate::arguments::Where;
 use crate::context::Context;
 use crate::desk::{Desk, Order};
 use crate::failure::Failure;
@@ -32,6 +33,8 @@ pub(crate) struct Approve {
     /// As JSON: `{"requestId", "device"}`
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    place: Where,
 }
 
 /// Closes a request.
@@ -43,11 +46,13 @@ pub(crate) struct Reject {
     /// As JSON: `{"requestId", "deviceId"}`
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    place: Where,
 }
 
 impl Approve {
     pub(super) async fn execute(self, context: &mut Context) -> Result<(), Failure> {
-        let desk = Desk::open(context)?;
+        let desk = Desk::open(&self.place, context)?;
         let id = match &self.id {
             Some(id) => request_id(id)?,
             None => self.choose(&desk, context).await?,
@@ -96,7 +101,7 @@ impl Approve {
 impl Reject {
     pub(super) async fn execute(self, context: &mut Context) -> Result<(), Failure> {
         let id = request_id(&self.id)?;
-        let done = Desk::open(context)?.tell(Order::RejectDevice(id)).await?;
+        let done = Desk::open(&self.place, context)?.tell(Order::RejectDevice(id)).await?;
         if self.json {
             context.terminal.json(&done);
             return Ok(());

@@ -5,6 +5,7 @@ use dmgate::device::{DeviceId, Scopes};
 use serde_json::Value;
 
 use super::shown::{Shown, role};
+use crate::arguments::Where;
 use crate::context::Context;
 use crate::desk::{Desk, Order};
 use crate::failure::Failure;
@@ -35,6 +36,8 @@ pub(crate) struct Remove {
     /// As JSON: `{"deviceId"}`
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    place: Where,
 }
 
 /// Forgets all devices.
@@ -49,6 +52,8 @@ pub(crate) struct Clear {
     /// As JSON: `{"removedDevices": […], "rejectedPending": […]}`
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    place: Where,
 }
 
 /// Another token.
@@ -80,11 +85,13 @@ struct Of {
     /// As JSON, as without it
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    place: Where,
 }
 
 impl Remove {
     pub(super) async fn execute(self, context: &mut Context) -> Result<(), Failure> {
-        let desk = Desk::open(context)?;
+        let desk = Desk::open(&self.place, context)?;
         let id = find(&self.device, &desk).await?;
         let done = desk.tell(Order::RemoveDevice(id)).await?;
         if self.json {
@@ -101,7 +108,7 @@ impl Clear {
         if !self.yes {
             return Err(Failure::refused("this shuts every device out; say --yes if you mean it"));
         }
-        let done = Desk::open(context)?.clear(self.pending).await?;
+        let done = Desk::open(&self.place, context)?.clear(self.pending).await?;
         if self.json {
             context.terminal.json(&done);
             return Ok(());
@@ -118,7 +125,7 @@ impl Rotate {
         let role = role(&self.of.role)?;
         let scopes = Scopes::parse(self.scope.iter().flat_map(|scope| scope.split(',')).map(str::trim));
         let scopes = scopes.map_err(|error| Failure::usage(error.to_string()))?;
-        let desk = Desk::open(context)?;
+        let desk = Desk::open(&self.of.place, context)?;
         let id = find(&self.of.device, &desk).await?;
         let done = desk.tell(Order::RotateToken(id, role, (!scopes.is_empty()).then_some(scopes))).await?;
         context.terminal.json(&done);
@@ -129,7 +136,7 @@ impl Rotate {
 impl Revoke {
     pub(super) async fn execute(self, context: &mut Context) -> Result<(), Failure> {
         let role = role(&self.of.role)?;
-        let desk = Desk::open(context)?;
+        let desk = Desk::open(&self.of.place, context)?;
         let id = find(&self.of.device, &desk).await?;
         let done = desk.tell(Order::RevokeToken(id, role)).await?;
         context.terminal.json(&done);
