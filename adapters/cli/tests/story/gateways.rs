@@ -1,8 +1,9 @@
-//! Devices beside OpenClaw's real gateway: our commands speak to it, and both programs work on the same files in turn.
+//! The owner's commands about devices at another gateway, OpenClaw's real one and ours; and both programs on the same files
+//! in turn.
 
 use std::path::Path;
 
-use dmgate_test_peers::OpenClaw;
+use dmgate_test_peers::{OpenClaw, free_port};
 use serde_json::{Value, json};
 
 use crate::program::Program;
@@ -149,4 +150,50 @@ fn the_files_about_devices_are_worked_on_by_both_in_turn() {
     program.done(&["devices", "remove", kitchen]);
     theirs(&["devices", "remove", hall]);
     assert_eq!(read(&program.done(&["devices", "list", "--json"]))["paired"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn our_commands_decide_at_another_gateway_of_ours_once_its_owner_said_so() {
+    let port = free_port();
+    let listen = format!("[gateway]\ntoken = \"{TOKEN}\"\nlisten = \"127.0.0.1:{port}\"\n");
+    let (mut there, here) = (Program::configured(&listen), Program::configured("[gateway]\n"));
+    there.run(&["webchat"]);
+    let url = format!("ws://127.0.0.1:{port}");
+    let refused = |more: &[&str]| {
+        let said = here.owner(&[&["devices", "list", "--url", &url][..], more].concat());
+        assert_eq!(said.code, 1, "{}{}", said.stdout, said.stderr);
+        said.stderr
+    };
+
+    // Nobody is let in unasked, also not from the same machine.
+    let said = refused(&["--token", TOKEN]);
+    let listed = read(&there.done(&["devices", "list", "--json"]));
+    let request = listed["pending"][0]["requestId"].as_str().unwrap();
+    assert!(said.contains(&format!("`devices approve {request}`")), "{said}");
+    there.done(&["devices", "approve", request]);
+    here.done(&["devices", "list", "--url", &url, "--token", TOKEN]);
+
+    // From then on it has a token of its own, and decides while the gateway runs.
+    let [(kitchen, _), (hall, _)] = DEVICES;
+    write_request(&there.state(), "request-1", DEVICES[0], "node", &[]);
+    write_request(&there.state(), "request-2", DEVICES[1], "node", &[]);
+    let decide = |words: &[&str]| read(&here.done(&[words, &["--url", &url, "--json"]].concat()));
+    assert_eq!(decide(&["devices", "approve", "request-1"])["device"]["deviceId"], kitchen);
+    assert_eq!(
+        decide(&["devices", "reject", "request-2"]),
+        json!({ "requestId": "request-2", "deviceId": hall })
+    );
+    let rotated = decide(&["devices", "rotate", "--device", &kitchen[..8], "--role", "node"]);
+    let kept = &file(&there.state(), "devices/paired.json")[kitchen]["tokens"]["node"]["token"];
+    assert_eq!(&rotated["token"], kept);
+    assert!(decide(&["devices", "revoke", "--device", kitchen, "--role", "node"])["revokedAtMs"].is_i64());
+    assert_eq!(decide(&["devices", "remove", kitchen]), json!({ "deviceId": kitchen }));
+    assert_eq!(decide(&["nodes", "list"]), json!({ "pending": [], "paired": [] }));
+
+    // Revoked there, it is out here; with the gateway's token it may ask again, and no more.
+    let own = decide(&["devices", "list"])["paired"][0]["deviceId"].as_str().unwrap().to_owned();
+    there.done(&["devices", "revoke", "--device", &own, "--role", "operator"]);
+    assert!(refused(&[]).contains("good there no more"));
+    assert!(refused(&["--token", TOKEN]).contains("devices approve"));
+    there.end();
 }
