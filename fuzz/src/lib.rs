@@ -25,6 +25,7 @@ pub mod arguments;
 pub mod audit;
 pub mod configuration;
 pub mod devices;
+pub mod frames;
 pub mod ids;
 pub mod irc;
 pub mod operations;
@@ -38,12 +39,13 @@ pub mod webchat;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     ("allow", allow::check),
     ("arguments", arguments::check),
     ("audit", audit::check),
     ("configuration", configuration::check),
     ("devices", devices::check),
+    ("frames", frames::check),
     ("ids", ids::check),
     ("irc", irc::check),
     ("operations", operations::check),

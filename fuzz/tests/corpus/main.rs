@@ -83,6 +83,11 @@ fn whatever_a_setup_code_is() {
 }
 
 #[test]
+fn i17_whatever_a_device_sends() {
+    play("frames", 5_000);
+}
+
+#[test]
 fn i7_whatever_a_configuration_holds() {
     play("configuration", 5_000);
 }
