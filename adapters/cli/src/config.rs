@@ -52,6 +52,8 @@ pub(crate) struct Config {
     pub(crate) agent: AgentSettings,
     /// What listens.
     pub(crate) gateway: GatewaySettings,
+    /// Who may use owner commands in chat, and where.
+    pub(crate) owners: Vec<(AccountKey, SenderId)>,
     /// The policy of accounts on channels that are not configured.
     pub(crate) fallback: AccountPolicy,
     /// The channels, by name.
@@ -96,7 +98,7 @@ impl Config {
         let fallback = AccountPolicy::with_limits(DmPolicy::Pairing, limits)
             .map_err(|error| ConfigError::general(error.to_string()))?;
         let gateway = gateway::read(root.section("gateway")?)?;
-        owner::check(root.section("owner")?)?;
+        let owners = owner::read(root.section("owner")?)?;
         let channels = channels::read(root.section("channels")?, &limits, shared_with_openclaw)?;
         let reply = read_reply(root.section("reply")?)?;
         let (log_level, log_format) = read_log(root.section("log")?)?;
@@ -105,6 +107,7 @@ impl Config {
         Ok(Self {
             agent,
             gateway,
+            owners,
             fallback,
             channels,
             reply,
@@ -201,4 +204,4 @@ fn read_log(mut section: Section<'_>) -> Result<(Option<Level>, Option<Format>),
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -12,6 +12,7 @@ mod desk;
 mod failure;
 mod log;
 mod run;
+mod setup;
 mod table;
 mod terminal;
 #[cfg(feature = "testing")]

@@ -5,13 +5,15 @@ mod devices;
 pub(crate) mod instance;
 mod keeper;
 mod listen;
+mod owner;
 mod reload;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dmgate::store::FileStore;
-use dmgate::{DmGate, Pipeline, World};
+use dmgate::{Agent, DmGate, Pipeline, World};
 use dmgate_gateway::Gateway;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -53,7 +55,10 @@ async fn serve(
     let channels = Channels::connect(&config, &context.state_dir)?;
     let hired = Hired::without(config.secret_variables(), &config.agent)?;
     let gate = gate(&config, store);
-    let pipeline = Pipeline::new(gate.clone(), hired.agent.clone(), channels.adapters);
+    let desk = owner::desk(&config, context, &hired.agent, &gate)?;
+    let before = desk.clone().map(|desk| Arc::new(desk) as Arc<dyn Agent>);
+    let agent = before.unwrap_or_else(|| Arc::clone(&hired.agent));
+    let pipeline = Pipeline::new(gate.clone(), agent, channels.adapters);
     announce(context, &config, listener.as_ref());
 
     let (shutdown, unplug) = (CancellationToken::new(), CancellationToken::new());
@@ -70,6 +75,10 @@ async fn serve(
         }
         tokio::spawn(gateway.serve(listener, unplug.clone()))
     });
+    if let Some(desk) = desk.clone() {
+        let (pipeline, shutdown) = (pipeline.clone(), shutdown.clone());
+        tokio::spawn(async move { desk.tell(&pipeline, shutdown).await });
+    }
     let mut running = tokio::spawn({
         let shutdown = shutdown.clone();
         async move { pipeline.run(shutdown).await }
@@ -78,7 +87,7 @@ async fn serve(
         tokio::select! {
             told = signals.next() => {
                 if told == Told::Reload {
-                    reload::reload(context, &config, &gate, log);
+                    reload::reload(context, &config, &gate, desk.as_ref(), log);
                     continue;
                 }
                 if shutdown.is_cancelled() {

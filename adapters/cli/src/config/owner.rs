@@ -5,8 +5,9 @@ use dmgate::{AccountKey, SenderId};
 use super::error::ConfigError;
 use super::section::Section;
 
-/// Checks the section.
-pub(crate) fn check(mut section: Section<'_>) -> Result<(), ConfigError> {
+/// Reads the section.
+pub(crate) fn read(mut section: Section<'_>) -> Result<Vec<(AccountKey, SenderId)>, ConfigError> {
+    let mut owners = Vec::new();
     for entry in section.texts("allow_from")? {
         let refuse = |why: &dyn std::fmt::Display| {
             let what = format!("holds `{}`: {why}", dmgate::escape(&entry.value));
@@ -20,7 +21,9 @@ pub(crate) fn check(mut section: Section<'_>) -> Result<(), ConfigError> {
             return Err(refuse(&"an owner is one person, never `*`"));
         }
         let key = AccountKey::parse(channel, account).map_err(|error| refuse(&error))?;
-        SenderId::parse_entry(key.channel(), id).map_err(|error| refuse(&error))?;
+        let id = SenderId::parse_entry(key.channel(), id).map_err(|error| refuse(&error))?;
+        owners.push((key, id));
     }
-    section.finish()
+    section.finish()?;
+    Ok(owners)
 }

@@ -1,6 +1,7 @@
 //! SIGHUP: the configuration is read again. What can change while we run does so at once; what can't is named.
 
 use dmgate::DmGate;
+use dmgate::owner::Desk;
 
 use super::level;
 use crate::config::Config;
@@ -9,7 +10,7 @@ use crate::context::Context;
 use crate::log::Log;
 
 /// Reads the configuration again. A bad one changes nothing.
-pub(super) fn reload(context: &Context, started: &Config, gate: &DmGate, log: &Log) {
+pub(super) fn reload(context: &Context, started: &Config, gate: &DmGate, desk: Option<&Desk>, log: &Log) {
     let config = match context.config() {
         Ok(config) => config,
         Err(failure) => {
@@ -26,6 +27,11 @@ pub(super) fn reload(context: &Context, started: &Config, gate: &DmGate, log: &L
     let kept: Vec<_> = gone.map(|(key, _)| (key.clone(), gate.policy_of(&key))).collect();
     gate.set_policies(config.policies().into_iter().chain(kept), config.fallback.clone());
     gate.set_reply(config.reply.clone());
+    match desk {
+        Some(desk) => desk.set_owners(config.owners.clone()),
+        None if config.owners.is_empty() => {}
+        None => tracing::warn!("the first owner in [owner] needs a restart"),
+    }
     // The level that was typed or is in the environment was good when we started.
     if let Ok(level) = level(context, &config) {
         log.set_level(level);
@@ -34,7 +40,7 @@ pub(super) fn reload(context: &Context, started: &Config, gate: &DmGate, log: &L
         tracing::warn!("{what} changed, which needs a restart; until then the old ones stay");
     }
     tracing::info!(
-        "the configuration was read again; policies, limits, pairing message and log level are in force"
+        "the configuration was read again; policies, limits, owners, pairing message and log level are in force"
     );
 }
 
