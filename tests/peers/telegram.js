@@ -9,6 +9,7 @@
 // - the `secret_token` of setWebhook comes back in the header X-Telegram-Bot-Api-Secret-Token, and updates are
 //   delivered one after another and kept until they are accepted (the emulator itself sends no header, and ends when
 //   a webhook refuses an update);
+// - sendPhoto;
 // - getWebhookInfo, and "Unauthorized" for any other token.
 //
 // Telegram also retries a refused update by itself after a while: here the next update, or the next setWebhook, sets
@@ -109,6 +110,19 @@ front.post("/replies", async (req, res) => {
   const sent = () => emulator.storage.botMessages.filter(({ message }) => String(message.chat_id) === String(chatId));
   while (sent().length < count) await once(emulator, "AddedBotMessage");
   res.json(sent().map(({ message }) => message.text));
+});
+
+// A photo is kept as a text: its bytes in base64, a line break, its caption.
+front.post("/bot:token/sendPhoto", express.raw({ type: "multipart/form-data", limit: "10mb" }), async (req, res) => {
+  const headers = { "content-type": req.headers["content-type"] };
+  const form = await new Response(req.body, { headers }).formData().catch(() => undefined);
+  const [chat, caption, photo] = ["chat_id", "caption", "photo"].map((name) => form?.get(name));
+  if (!chat) return refuse(res, 400, "Bad Request: chat_id is empty");
+  if (typeof photo?.arrayBuffer !== "function") return refuse(res, 400, "Bad Request: there is no photo in the request");
+  if ((caption ?? "").length > 1024) return refuse(res, 400, "Bad Request: message caption is too long");
+  const bytes = Buffer.from(await photo.arrayBuffer());
+  const text = `${bytes.toString("base64")}\n${caption ?? ""}`;
+  return res.json({ ok: true, result: emulator.addBotMessage({ chat_id: chat, text }, token) });
 });
 
 front.use(emulator.webServer);

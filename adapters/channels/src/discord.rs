@@ -34,7 +34,7 @@ use async_trait::async_trait;
 pub use config::{Config, OPTIONS};
 use dmgate::{
     Attachment, AttachmentFile, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError, Inbox,
-    OutboundText, Permit, ReplyRoute, SendError, SenderId, World,
+    OutboundPicture, OutboundText, Permit, ReplyRoute, SendError, SenderId, World,
 };
 use route::Route;
 use session::Place;
@@ -151,6 +151,10 @@ impl ChannelAdapter for Discord {
 
     async fn send_text(&self, route: &ReplyRoute, text: &OutboundText) -> Result<(), SendError> {
         send::text(&self.api, route, text, &self.pace.again).await
+    }
+
+    async fn send_picture(&self, route: &ReplyRoute, picture: &OutboundPicture) -> Result<(), SendError> {
+        send::picture(&self.api, route, picture).await
     }
 
     /// A user's private channel with us is opened when it is needed.

@@ -12,7 +12,7 @@
 //!
 //! - `secret.rs`, `options.rs`: tokens that can't be logged; options and their tables
 //! - `webhook.rs`, `signature.rs`, `jwt.rs`: calls by a platform, and how they are proven
-//! - `api.rs`, `client.rs`, `token.rs`: calls to a platform, what becomes of them, tokens for a while
+//! - `api.rs`, `client.rs`, `form.rs`, `token.rs`: calls to a platform, what becomes of them, uploads, tokens for a while
 //! - `hosts.rs`, `media.rs`: where we go when a platform names a place, and the files that are fetched from there
 //! - `socket.rs`, `sse.rs`, `dial.rs`, `tls.rs`, `lines.rs`: connections that stay open
 //! - `child.rs`, `rpc.rs`, `programs.rs`: programs beside us, how one speaks with them, and which have not ended yet
@@ -69,6 +69,8 @@ mod fake_server;
 #[cfg(test)]
 #[cfg(feature = "_socket")]
 mod fake_socket;
+#[cfg(feature = "_http")]
+mod form;
 #[cfg(feature = "_http")]
 mod hosts;
 #[cfg(feature = "_jwt")]

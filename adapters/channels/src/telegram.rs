@@ -29,7 +29,7 @@ use bytes::Bytes;
 pub use config::{Config, Mode, OPTIONS};
 use dmgate::{
     Attachment, AttachmentFile, ChannelAdapter, ChannelError, ChannelMeta, ChannelStatus, FetchError, Inbox,
-    OutboundText, Permit, ReplyRoute, SendError, SenderId, Webhook, World,
+    OutboundPicture, OutboundText, Permit, ReplyRoute, SendError, SenderId, Webhook, World,
 };
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -143,6 +143,10 @@ impl ChannelAdapter for Telegram {
 
     async fn send_text(&self, route: &ReplyRoute, text: &OutboundText) -> Result<(), SendError> {
         send::text(&self.api, route, text).await
+    }
+
+    async fn send_picture(&self, route: &ReplyRoute, picture: &OutboundPicture) -> Result<(), SendError> {
+        send::picture(&self.api, route, picture).await
     }
 
     /// A private chat has the id of its user.

@@ -204,4 +204,4 @@ fn read_log(mut section: Section<'_>) -> Result<(Option<Level>, Option<Format>),
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

@@ -12,7 +12,6 @@ mod desk;
 mod failure;
 mod log;
 mod run;
-mod setup;
 mod table;
 mod terminal;
 #[cfg(feature = "testing")]

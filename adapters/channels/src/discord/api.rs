@@ -6,6 +6,7 @@ use std::time::Duration;
 use dmgate::FetchError;
 use http::header::{AUTHORIZATION, USER_AGENT};
 use http::{Method, StatusCode};
+use reqwest::RequestBuilder;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -14,6 +15,7 @@ use super::route::snowflake;
 use crate::Secret;
 use crate::api::{Api, ApiError, Trouble};
 use crate::client::{Answer, with_json};
+use crate::form::Form;
 use crate::hosts::Hosts;
 use crate::kept::Latest;
 use crate::media::File;
@@ -121,6 +123,19 @@ impl RestApi {
         self.call(Some(channel), Method::POST, &path, Some(message)).await.map(drop)
     }
 
+    /// The same with a file that the message names.
+    pub(super) async fn create_message_with(
+        &self,
+        channel: u64,
+        message: &Value,
+        png: &[u8],
+    ) -> Result<(), ApiError> {
+        let form = Form::default().field("payload_json", &message.to_string());
+        let form = form.png("files[0]", "code.png", png);
+        let request = self.request(Method::POST, &format!("channels/{channel}/messages"))?;
+        self.answer(Some(channel), form.on(request)).await.map(drop)
+    }
+
     pub(super) async fn type_in(&self, channel: u64) -> Result<(), ApiError> {
         let path = format!("channels/{channel}/typing");
         self.call(Some(channel), Method::POST, &path, None).await.map(drop)
@@ -149,13 +164,21 @@ impl RestApi {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, ApiError> {
-        let request = self.api.request(method, path)?;
-        let request = request.header(AUTHORIZATION, format!("Bot {}", self.token.reveal()));
-        let request = request.header(USER_AGENT, AGENT);
+        let request = self.request(method, path)?;
         let request = match body {
             Some(body) => with_json(request, body),
             None => request,
         };
+        self.answer(channel, request).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, ApiError> {
+        let request = self.api.request(method, path)?;
+        let request = request.header(AUTHORIZATION, format!("Bot {}", self.token.reveal()));
+        Ok(request.header(USER_AGENT, AGENT))
+    }
+
+    async fn answer(&self, channel: Option<u64>, request: RequestBuilder) -> Result<Value, ApiError> {
         let answer = self.api.call(request).await?;
         if !answer.status.is_success() {
             return Err(self.refused(channel, &answer));

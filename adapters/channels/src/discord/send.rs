@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dmgate::{OutboundText, ReplyRoute, SendError, TextKind};
+use dmgate::{OutboundPicture, OutboundText, ReplyRoute, SendError, TextKind};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -29,17 +29,7 @@ pub(super) async fn text(
     text: &OutboundText,
     again: &[Duration],
 ) -> Result<(), SendError> {
-    let impossible = |reason: &str| SendError::Impossible { reason: reason.to_owned() };
-    let channel = match Route::parse(route).ok_or_else(|| impossible("this is no way to a person"))? {
-        Route::Channel(channel) => channel,
-        Route::User(user) => match api.private_channel(user).await {
-            Ok(channel) => {
-                channel.ok_or_else(|| impossible("Discord opens no private channel with this user"))?
-            }
-            // Nothing was sent yet.
-            Err(error) => return Err(unsent(&error)),
-        },
-    };
+    let channel = channel_of(api, route).await?;
     let content = match text.kind {
         TextKind::Challenge | TextKind::Notice => escape(&text.body),
         // What agents write is mostly meant to be read as Discord shows it.
@@ -74,6 +64,46 @@ pub(super) async fn text(
                 }
             }
         }
+    }
+}
+
+/// Sends one picture with a plain caption that mentions nobody, once.
+pub(super) async fn picture(
+    api: &RestApi,
+    route: &ReplyRoute,
+    picture: &OutboundPicture,
+) -> Result<(), SendError> {
+    let channel = channel_of(api, route).await?;
+    let wait = api.limits.wait(channel);
+    if wait > SHORT {
+        let reason = "Discord asked us to wait".to_owned();
+        return Err(SendError::Failed { reason, retry_after: Some(wait) });
+    }
+    tokio::time::sleep(wait).await;
+    let message = json!({
+        "content": escape(&picture.caption),
+        "allowed_mentions": { "parse": [] },
+        "flags": SUPPRESS_EMBEDS,
+        "nonce": nonce(channel, &picture.idempotency_key),
+        "enforce_nonce": true,
+        "attachments": [{ "id": 0, "filename": "code.png" }],
+    });
+    let sent = api.create_message_with(channel, &message, &picture.png).await;
+    sent.map_err(|error| error.outcome(is_hopeless))
+}
+
+/// The private channel that a route leads to.
+async fn channel_of(api: &RestApi, route: &ReplyRoute) -> Result<u64, SendError> {
+    let impossible = |reason: &str| SendError::Impossible { reason: reason.to_owned() };
+    match Route::parse(route).ok_or_else(|| impossible("this is no way to a person"))? {
+        Route::Channel(channel) => Ok(channel),
+        Route::User(user) => match api.private_channel(user).await {
+            Ok(channel) => {
+                channel.ok_or_else(|| impossible("Discord opens no private channel with this user"))
+            }
+            // Nothing was sent yet.
+            Err(error) => Err(unsent(&error)),
+        },
     }
 }
 

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use dmgate::{Attachment, FetchError};
 use http::{Method, StatusCode};
+use reqwest::RequestBuilder;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::Secret;
 use crate::api::{Api, ApiError};
 use crate::client::with_json;
+use crate::form::Form;
 use crate::media::File;
 
 /// The Bot API, for one bot.
@@ -63,8 +65,21 @@ impl BotApi {
         parameters: &Value,
         longer: Duration,
     ) -> Result<Value, ApiError> {
-        let request = self.api.request(Method::POST, &format!("bot{}/{method}", self.token.reveal()))?;
-        let answer = self.api.call_slow(with_json(request, parameters), longer).await?;
+        let request = self.request(method)?;
+        self.answer(with_json(request, parameters), longer).await
+    }
+
+    /// Calls a method that takes a file.
+    pub(super) async fn upload(&self, method: &str, form: Form) -> Result<Value, ApiError> {
+        self.answer(form.on(self.request(method)?), Duration::ZERO).await
+    }
+
+    fn request(&self, method: &str) -> Result<RequestBuilder, ApiError> {
+        self.api.request(Method::POST, &format!("bot{}/{method}", self.token.reveal()))
+    }
+
+    async fn answer(&self, request: RequestBuilder, longer: Duration) -> Result<Value, ApiError> {
+        let answer = self.api.call_slow(request, longer).await?;
         match serde_json::from_slice(&answer.body) {
             Ok(Reply { ok: true, result: Some(result), .. }) if answer.status.is_success() => Ok(result),
             Ok(reply) if !reply.ok => Err(self.refusal(answer.status, reply)),

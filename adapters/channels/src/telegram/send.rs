@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use dmgate::{OutboundText, ReplyRoute, SendError};
+use dmgate::{OutboundPicture, OutboundText, ReplyRoute, SendError};
 use serde_json::json;
 
 use super::api::BotApi;
+use crate::form::Form;
 
 /// How long Telegram may take to show that we are writing.
 const TYPING: Duration = Duration::from_secs(3);
@@ -21,6 +22,20 @@ pub(super) async fn text(api: &BotApi, route: &ReplyRoute, text: &OutboundText) 
         "link_preview_options": { "is_disabled": true },
     });
     api.call("sendMessage", &message).await.map(drop).map_err(|error| error.outcome(is_hopeless))
+}
+
+/// Sends one picture with a plain caption.
+pub(super) async fn picture(
+    api: &BotApi,
+    route: &ReplyRoute,
+    picture: &OutboundPicture,
+) -> Result<(), SendError> {
+    let Some(chat) = private_chat(route) else {
+        return Err(SendError::Impossible { reason: "this is no way to a private chat".to_owned() });
+    };
+    let form = Form::default().field("chat_id", &chat.to_string()).field("caption", &picture.caption);
+    let form = form.png("photo", "code.png", &picture.png);
+    api.upload("sendPhoto", form).await.map(drop).map_err(|error| error.outcome(is_hopeless))
 }
 
 /// Shows that we are writing; the answer itself does not wait for it for long.

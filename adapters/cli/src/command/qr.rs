@@ -87,6 +87,12 @@ impl SetUp {
     }
 }
 
+/// Where devices reach the gateway as it is configured; or what is missing for that.
+pub(crate) fn reached_at(context: &Context, config: &Config) -> Result<GatewayUrl, Failure> {
+    auth(config).ok_or_else(|| no_auth(context))?;
+    where_to(None, config).map(|(url, _)| url)
+}
+
 /// What the gateway asks of devices that have no token yet.
 fn auth(config: &Config) -> Option<&'static str> {
     let of = |secret: &Option<_>, name| secret.as_ref().map(|_| name);

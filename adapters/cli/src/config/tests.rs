@@ -18,7 +18,7 @@ fn read_with(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
     Config::of(table, &sources).map_err(|error| error.to_string())
 }
 
-pub(crate) fn read(text: &str) -> Result<Config, String> {
+fn read(text: &str) -> Result<Config, String> {
     read_with(text, &[])
 }
 

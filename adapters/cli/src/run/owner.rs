@@ -6,10 +6,10 @@ use dmgate::device::DeviceStore;
 use dmgate::owner::Desk;
 use dmgate::{Agent, DmGate, World};
 
+use crate::command::qr::reached_at;
 use crate::config::Config;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::setup::reached_at;
 
 /// The desk before the agent; `None` where nobody is an owner.
 pub(super) fn desk(
@@ -22,7 +22,7 @@ pub(super) fn desk(
         return Ok(None);
     }
     let devices = DeviceStore::open(context.options_watched(config), World::default())?;
-    let url = reached_at(&config.gateway).map_err(|why| why.to_string());
+    let url = reached_at(context, config).map_err(|failure| failure.message().to_owned());
     let desk = Desk::new(Arc::clone(agent), gate.clone(), devices, &context.state_dir, url);
     desk.set_owners(config.owners.clone());
     Ok(Some(desk))

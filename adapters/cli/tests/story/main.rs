@@ -13,6 +13,7 @@
     reason = "a test that can't go on must fail; the owner's files are written as the owner would"
 )]
 
+mod devices;
 mod gateways;
 mod irc;
 mod login;

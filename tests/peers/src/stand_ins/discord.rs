@@ -115,7 +115,8 @@ impl Site for Platforms {
             return refusal(401, 0, "401: Unauthorized");
         }
         let is_json = call.header("content-type").is_some_and(|kind| kind.starts_with("application/json"));
-        let is_readable = call.body.is_empty() || is_json && call.json().is_object();
+        let upload = Upload::of(&call);
+        let is_readable = call.body.is_empty() || is_json && call.json().is_object() || upload.is_some();
         if !is_readable {
             return refusal(400, 50_109, "The request body contains invalid JSON.");
         }
@@ -139,7 +140,10 @@ impl Site for Platforms {
                 Some(id) => match (method, rest) {
                     (&Method::GET, []) => Answer::json(200, &channel(id)),
                     (&Method::POST, ["typing"]) => Answer::status(204),
-                    (&Method::POST, ["messages"]) => self.said(id, &call.json()),
+                    (&Method::POST, ["messages"]) => match upload {
+                        Some(upload) => self.said(id, &upload.message, &upload.files),
+                        None => self.said(id, &call.json(), ""),
+                    },
                     _ => refusal(404, 0, "404: Not Found"),
                 },
             },
@@ -159,13 +163,47 @@ impl Site for Platforms {
     }
 }
 
+/// A message with files (Reference, Uploading Files).
+struct Upload {
+    message: Value,
+    /// What people see of the files: a line each, of its name and its size.
+    files: String,
+}
+
+impl Upload {
+    /// The upload in a call; `None` if it holds none that can be read.
+    fn of(call: &Call) -> Option<Self> {
+        let kind = call.header("content-type")?.strip_prefix("multipart/form-data; boundary=")?;
+        let body: String = call.body.iter().map(|byte| char::from(*byte)).collect();
+        let (mut message, mut files) = (None, String::new());
+        let boundary = format!("--{kind}");
+        let parts = body.split(&boundary).filter(|part| *part != "--\r\n");
+        for part in parts.filter_map(|part| part.strip_suffix("\r\n")) {
+            let (head, value) = part.split_once("\r\n\r\n")?;
+            let named = |name: &str| {
+                head.split(';')
+                    .find_map(|word| Some(word.trim().strip_prefix(name)?.split('"').nth(1)?.to_owned()))
+            };
+            match named("name=")?.as_str() {
+                "payload_json" => message = serde_json::from_str(value).ok(),
+                name if name.starts_with("files[") => {
+                    files += &format!("{}: {} bytes\n", named("filename=")?, value.chars().count());
+                }
+                _ => return None,
+            }
+        }
+        let is_named = |message: &Value| message["attachments"][0]["id"] == 0;
+        message.filter(is_named).map(|message| Self { message, files })
+    }
+}
+
 impl Platforms {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A message of the bot's.
-    fn said(&self, id: u64, body: &Value) -> Answer {
+    fn said(&self, id: u64, body: &Value, files: &str) -> Answer {
         let mut state = self.state();
         let (left, reset) = state.bucket(id);
         let Some(left) = left else {
@@ -175,7 +213,7 @@ impl Platforms {
             return Answer::json(429, &slow).with("retry-after", reset.as_secs().to_string());
         };
         let content = body["content"].as_str().unwrap_or_default();
-        if content.trim().is_empty() {
+        if content.trim().is_empty() && files.is_empty() {
             return refusal(400, 50_006, "Cannot send an empty message");
         }
         let nonce = match &body["nonce"] {
@@ -195,7 +233,7 @@ impl Platforms {
             if let Some(nonce) = nonce {
                 state.sent.insert(nonce, message.clone());
             }
-            self.letters.put(&id.to_string(), content);
+            self.letters.put(&id.to_string(), &format!("{files}{content}"));
             // The bot hears itself as well.
             state.dispatch("MESSAGE_CREATE", &message);
             message

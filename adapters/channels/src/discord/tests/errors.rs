@@ -61,6 +61,38 @@ async fn a_code_is_shown_as_it_is_and_an_answer_as_the_agent_wrote_it() {
 }
 
 #[tokio::test]
+async fn a_picture_comes_with_its_message_and_mentions_nobody() {
+    let side = Side::start().await;
+    let bot = side.bot();
+    let picture = OutboundPicture {
+        png: bytes::Bytes::from_static(b"\x89PNG"),
+        caption: "scan *this* @everyone".to_owned(),
+        idempotency_key: "1".to_owned(),
+    };
+    let (outcome, (line, body)) = tokio::join!(async { bot.send_picture(&route(), &picture).await }, async {
+        let call = side.server.call().await;
+        let seen = (call.line.clone(), call.body.clone());
+        call.json_answer(200, json!({ "id": "1" })).await;
+        seen
+    });
+    outcome.unwrap();
+    assert_eq!(line, format!("POST /channels/{CHANNEL}/messages"));
+    let body = String::from_utf8_lossy(&body);
+    assert!(body.contains("name=\"files[0]\"; filename=\"code.png\""), "{body}");
+    let (_, message) = body.split_once("name=\"payload_json\"\r\n\r\n").unwrap();
+    let message: Value = serde_json::from_str(message.split_once("\r\n").unwrap().0).unwrap();
+    assert_eq!(message["content"], "scan \\*this\\* @everyone");
+    assert_eq!(message["allowed_mentions"], json!({ "parse": [] }));
+    for (code, is_hopeless) in [(50_007, true), (40_005, false)] {
+        let (outcome, ()) =
+            tokio::join!(async { bot.send_picture(&route(), &picture).await }, refuse(&side, 403, code));
+        assert_eq!(matches!(outcome, Err(SendError::Impossible { .. })), is_hopeless, "{code}");
+    }
+    let outcome = bot.send_picture(&ReplyRoute::new("@everyone"), &picture).await;
+    assert!(matches!(outcome, Err(SendError::Impossible { .. })));
+}
+
+#[tokio::test]
 async fn a_user_is_written_to_in_a_channel_that_is_opened_once() {
     let side = Side::start().await;
     let bot = side.bot();

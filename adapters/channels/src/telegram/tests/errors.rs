@@ -43,6 +43,37 @@ async fn a_text_is_sent_plain() {
     );
 }
 
+#[tokio::test]
+async fn a_picture_is_an_upload_and_goes_into_no_group() {
+    let server = FakeServer::start().await;
+    let bot = bot(&server, |_| {});
+    let picture = OutboundPicture {
+        png: Bytes::from_static(b"\x89PNG"),
+        caption: "scan *this*".to_owned(),
+        idempotency_key: "1".to_owned(),
+    };
+    let (outcome, call) = tokio::join!(async { bot.send_picture(&route(), &picture).await }, async {
+        let call = server.call().await;
+        let seen = (call.line.clone(), call.body.clone());
+        call.json_answer(200, ok(json!({ "message_id": 1 }))).await;
+        seen
+    });
+    outcome.unwrap();
+    assert_eq!(call.0, format!("POST /bot{TOKEN}/sendPhoto"));
+    let body = String::from_utf8_lossy(&call.1);
+    for part in
+        ["name=\"chat_id\"\r\n\r\n42\r\n", "name=\"caption\"\r\n\r\nscan *this*\r\n", "name=\"photo\""]
+    {
+        assert!(body.contains(part), "{body}");
+    }
+    let outcome = bot.send_picture(&ReplyRoute::new("-1001"), &picture).await;
+    assert!(matches!(outcome, Err(SendError::Impossible { .. })));
+    let (outcome, ()) = tokio::join!(async { bot.send_picture(&route(), &picture).await }, async {
+        server.call().await.json_answer(403, refusal(403, "Forbidden: bot was blocked by the user")).await;
+    });
+    assert!(matches!(outcome, Err(SendError::Impossible { .. })), "{outcome:?}");
+}
+
 fn sender(id: &str) -> SenderId {
     SenderId::parse(account().channel(), id).unwrap()
 }
