@@ -20,21 +20,21 @@ pub fn check(data: &[u8]) {
             assert!((1..=256).contains(&word.len()), "{name}");
         }
         assert_eq!(plain["params"], request.params);
-        connect(request.params);
+        connect(&request.params);
     }
-    if let Ok(params) = serde_json::from_slice(data) {
-        connect(params);
+    if let Ok(params) = serde_json::from_slice::<Value>(data) {
+        connect(&params);
     }
 }
 
-fn connect(params: Value) {
+fn connect(params: &Value) {
     if let Err(error) = Connect::parse(params.clone()) {
         // What is refused is not repeated: a secret may be in it.
         assert!(error.to_string().len() < 128, "{error}");
         return;
     }
     only(
-        &params,
+        params,
         &[
             "minProtocol",
             "maxProtocol",
