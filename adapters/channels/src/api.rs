@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::Secret;
 use crate::client::{Answer, CallError, Endless, HttpClient, endless, whole};
 use crate::hosts::Hosts;
+use crate::life::End;
 use crate::media::{self, File};
 
 /// The longest answer that is read.
@@ -236,6 +237,26 @@ impl Api {
 }
 
 impl ApiError {
+    /// What an error means for a connection. `mend` knows the refusals (HTTP status, code, description) that only the owner can
+    /// end, and what they have to do.
+    pub(crate) fn end<M: fmt::Display>(&self, mend: impl Fn(u16, i64, &str) -> Option<M>) -> End {
+        let reason = self.to_string();
+        let Trouble::Refused { status, code, description, retry_after } = &self.trouble else {
+            return End::Lost(reason);
+        };
+        match (mend(*status, *code, description), *retry_after) {
+            (Some(mend), _) => End::Refused(format!("{reason}; {mend}")),
+            (None, Some(asked)) => End::Slow(reason, asked),
+            (None, None) => End::Lost(reason),
+        }
+    }
+
+    /// The same for a call that could not be made for want of a token: nothing has left, whatever happened to the question
+    /// for one.
+    pub(crate) fn without_token(&self) -> Self {
+        Self { platform: self.platform, trouble: Trouble::NotSent(format!("no token: {self}")) }
+    }
+
     /// What an error says about whether a text arrived. `is_hopeless` knows the refusals after which no further try can
     /// help: the user blocked us, the chat is gone.
     // INVARIANT I6: only where the platform surely refused it is the text tried again as if nothing had been sent.
@@ -251,6 +272,14 @@ impl ApiError {
             // 429, and what the owner can mend: a token that was revoked, a wrong address.
             Trouble::Refused { retry_after, .. } => SendError::Failed { reason, retry_after: *retry_after },
         }
+    }
+}
+
+/// What becomes of a text while its way is still looked for: nothing of it has left, whatever became of the search.
+pub(crate) fn unsent(outcome: SendError) -> SendError {
+    match outcome {
+        SendError::Unknown { reason } => SendError::Failed { reason, retry_after: None },
+        known => known,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use dmgate::World;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// The waits before tries: each twice the one before, up to a longest one, and each shortened at random by up to half,
@@ -40,6 +41,14 @@ pub(crate) async fn wait(duration: Duration, shutdown: &CancellationToken) -> bo
     tokio::select! {
         () = shutdown.cancelled() => false,
         () = tokio::time::sleep(duration) => true,
+    }
+}
+
+/// Waits until this moment; for ever where there is none.
+pub(crate) async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

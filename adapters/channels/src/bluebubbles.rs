@@ -33,7 +33,6 @@ use rest::Rest;
 use tokio_util::sync::CancellationToken;
 
 use crate::adapter::{Channel, Feature, Setup, Transport};
-use crate::api::Trouble;
 use crate::dedupe::Dedupe;
 use crate::life::{End, RETRY, stay_connected};
 use crate::options::ConfigError;
@@ -92,14 +91,8 @@ impl BlueBubbles {
             registered = self.rest.register(&self.hook) => registered,
         };
         if let Err(error) = registered {
-            let reason = error.to_string();
-            return match error.trouble {
-                Trouble::Refused { status: 401 | 403, .. } => {
-                    End::Refused(format!("{reason}; check `password`, which the server's app shows"))
-                }
-                Trouble::Refused { retry_after: Some(asked), .. } => End::Slow(reason, asked),
-                _ => End::Lost(reason),
-            };
+            let mend = "check `password`, which the server's app shows";
+            return error.end(|status, _, _| matches!(status, 401 | 403).then_some(mend));
         }
         self.status.set(ChannelStatus::Ready);
         inbox.reachable(&self.meta.account);

@@ -30,9 +30,15 @@ impl Hosts {
         Url::parse(address).ok().filter(|url| self.allows(url))
     }
 
-    /// Whether a WebSocket may lead there: `wss` counts as `https`, `ws` as `http`.
+    /// The address of a WebSocket, if it may lead there: `wss` is over TLS what `https` is, `ws` what `http` is, and so it is
+    /// given back.
+    pub(crate) fn allow_socket(&self, address: &str) -> Option<Url> {
+        self.allow(&format!("http{}", address.strip_prefix("ws")?))
+    }
+
+    /// Whether a WebSocket may lead there.
     pub(crate) fn allows_socket(&self, address: &str) -> bool {
-        address.strip_prefix("ws").is_some_and(|rest| self.allow(&format!("http{rest}")).is_some())
+        self.allow_socket(address).is_some()
     }
 
     /// Whether we may go there.

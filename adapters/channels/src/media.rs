@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dmgate::FetchError;
+use dmgate::{Attachment, FetchError};
 use http::Method;
 use reqwest::{RequestBuilder, Url};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -20,6 +20,11 @@ const REDIRECTS: usize = 4;
 
 /// Where pieces are written to.
 pub(crate) type File<'a> = &'a mut (dyn AsyncWrite + Send + Unpin);
+
+/// Something that is wholly in its reference, with nothing to fetch.
+pub(crate) fn in_words(kind: &str, name: Option<String>, reference: String) -> Attachment {
+    Attachment { kind: kind.to_owned(), media_type: None, name, size: None, reference }
+}
 
 /// Fetches `address` into `file`, at most `limit` bytes; how many it was. Every host on the way must be one of `hosts`,
 /// and `token` is shown to the first one only.

@@ -15,6 +15,12 @@ use tokio::time::timeout;
 
 use crate::lines::LineReader;
 
+/// The code for a method that is not there.
+pub(crate) const NO_METHOD: i64 = -32_601;
+
+/// The code for what can't be done with what is told.
+pub(crate) const NO_PARAMS: i64 = -32_602;
+
 /// The longest line: a message of a bridge with all its descriptions is a fraction of it.
 const LINE_LIMIT: usize = 4 * 1024 * 1024;
 

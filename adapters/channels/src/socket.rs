@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, WebSocketConfig};
 
 use crate::dial::{Address, NoTls, Proxy, Stream, Tls};
+use crate::life::End;
 
 /// The longest message.
 const LIMIT: usize = 4 * 1024 * 1024;
@@ -66,6 +67,12 @@ pub enum SocketEnd {
     /// It broke, or was never there.
     #[error("{0}")]
     Lost(String),
+}
+
+impl From<&SocketEnd> for End {
+    fn from(end: &SocketEnd) -> Self {
+        Self::Lost(end.to_string())
+    }
 }
 
 impl SocketAddress {

@@ -40,7 +40,6 @@ use graph::Graph;
 use tokio_util::sync::CancellationToken;
 
 use crate::adapter::{Channel, Feature, Setup, Transport};
-use crate::api::Trouble;
 use crate::bridge::{self, Bridge};
 use crate::dedupe::Dedupe;
 use crate::life::{End, RETRY, stay_connected};
@@ -127,14 +126,8 @@ impl WhatsApp {
             known = self.graph.number() => known,
         };
         if let Err(error) = known {
-            let reason = error.to_string();
-            return match error.trouble {
-                Trouble::Refused { status: 400 | 401 | 403 | 404, .. } => {
-                    End::Refused(format!("{reason}; check `access_token`, `phone_number_id` and `api_base`"))
-                }
-                Trouble::Refused { retry_after: Some(asked), .. } => End::Slow(reason, asked),
-                _ => End::Lost(reason),
-            };
+            let mend = "check `access_token`, `phone_number_id` and `api_base`";
+            return error.end(|status, _, _| matches!(status, 400 | 401 | 403 | 404).then_some(mend));
         }
         self.status.set(ChannelStatus::Ready);
         inbox.reachable(&self.meta.account);

@@ -11,7 +11,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::Speaker;
 use super::route::Route;
-use crate::rpc::RpcError;
+use crate::rpc::{NO_METHOD, NO_PARAMS, RpcError};
 
 /// How long a bridge may take to send a text, or to give a piece of a file.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,10 +27,6 @@ const NOT_SENT: i64 = -32_001;
 
 /// It never will: the person blocked us, or is gone.
 const HOPELESS: i64 = -32_002;
-
-/// What JSON-RPC has for a method that is not there, and for what it can't do with what it is told.
-const NO_METHOD: i64 = -32_601;
-const NO_PARAMS: i64 = -32_602;
 
 #[derive(Deserialize)]
 struct Piece {

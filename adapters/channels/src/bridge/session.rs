@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Bridge, Link, Overflow, Speaker, message, pulse};
 use crate::life::End;
 use crate::login;
-use crate::rpc::{Notification, RpcError};
+use crate::rpc::{NO_METHOD, Notification, RpcError};
 
 /// What we speak.
 const PROTOCOL: u64 = 1;
@@ -21,9 +21,6 @@ const HELLO: Duration = Duration::from_secs(60);
 
 /// The longest cursor, in bytes.
 const CURSOR_LIMIT: usize = 16 * 1024;
-
-/// JSON-RPC's word for a method that is not there.
-const NO_METHOD: i64 = -32_601;
 
 /// How the bridge is doing.
 #[derive(Deserialize)]

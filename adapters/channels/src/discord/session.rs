@@ -6,14 +6,15 @@ use std::time::Duration;
 use dmgate::{ChannelStatus, Inbox};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Discord;
 use super::event::Event;
 use super::gateway::{Heart, LEAVING, QUERY, Word, ended, identify, resume};
 use super::route::snowflake;
-use crate::api::{ApiError, Trouble};
+use crate::api::ApiError;
+use crate::backoff::at;
 use crate::life::End;
 use crate::socket::{Frame, Socket, SocketAddress};
 
@@ -289,18 +290,6 @@ impl Line<'_> {
 
 /// What a refusal of the API means for the connection.
 fn refused(error: &ApiError) -> End {
-    match &error.trouble {
-        Trouble::Refused { status: 401, .. } => End::Refused(format!(
-            "{error}; check `token`: reset it in the Developer Portal under Bot if it was lost"
-        )),
-        Trouble::Refused { retry_after: Some(asked), .. } => End::Slow(error.to_string(), *asked),
-        _ => End::Lost(error.to_string()),
-    }
-}
-
-async fn at(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
-        None => std::future::pending().await,
-    }
+    let mend = "check `token`: reset it in the Developer Portal under Bot if it was lost";
+    error.end(|status, _, _| (status == 401).then_some(mend))
 }

@@ -156,13 +156,8 @@ pub(super) fn ping_interval(settings: &Value) -> Option<Duration> {
 
 /// What an error means for a connection.
 pub(super) fn end(error: &ApiError) -> End {
-    match &error.trouble {
-        Trouble::Refused { code, .. } if REFUSED.contains(code) => End::Refused(format!(
-            "{error}; check `app_id`, `app_secret` and `domain`, and that the app is published"
-        )),
-        Trouble::Refused { retry_after: Some(wait), .. } => End::Slow(error.to_string(), *wait),
-        _ => End::Lost(error.to_string()),
-    }
+    let mend = "check `app_id`, `app_secret` and `domain`, and that the app is published";
+    error.end(|_, code, _| REFUSED.contains(&code).then_some(mend))
 }
 
 /// When we may call again, by Feishu's own header.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::post;
+use crate::media::in_words;
 
 /// The longest id of an event or a message.
 const ID_LIMIT: usize = 128;
@@ -213,13 +214,14 @@ fn attachments(message: &str, kind: &str, content: &Value) -> Vec<Attachment> {
         "file" => file("file", None, text("file_key"), "file").into_iter().collect(),
         "audio" => file("audio", Some("audio/ogg"), text("file_key"), "file").into_iter().collect(),
         "media" => file("video", Some("video/mp4"), text("file_key"), "file").into_iter().collect(),
-        "sticker" => {
-            text("file_key").map(|key| told("sticker", None, format!("sticker:{key}"))).into_iter().collect()
-        }
+        "sticker" => text("file_key")
+            .map(|key| in_words("sticker", None, format!("sticker:{key}")))
+            .into_iter()
+            .collect(),
         "location" => {
             let place = text("latitude").zip(text("longitude"));
             let place = place.map(|(latitude, longitude)| format!("geo:{latitude},{longitude}"));
-            place.map(|place| told("location", text("name"), place)).into_iter().collect()
+            place.map(|place| in_words("location", text("name"), place)).into_iter().collect()
         }
         "post" => {
             let pictures = post::keys(content, "img", "image_key");
@@ -231,11 +233,6 @@ fn attachments(message: &str, kind: &str, content: &Value) -> Vec<Attachment> {
         }
         _ => Vec::new(),
     }
-}
-
-/// Something that is wholly in its reference, with nothing to fetch.
-fn told(kind: &str, name: Option<String>, reference: String) -> Attachment {
-    Attachment { kind: kind.to_owned(), media_type: None, name, size: None, reference }
 }
 
 /// A stamp in milliseconds.

@@ -7,7 +7,6 @@
 use std::time::Duration;
 
 use dmgate::{ChannelError, Inbox, escape};
-use reqwest::Url;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -166,7 +165,7 @@ impl Feishu {
     async fn open_socket(&self) -> Result<(Socket, u64, Duration), End> {
         let end = |error: ApiError| api::end(&error);
         let Endpoint { url, ping } = self.api.endpoint().await.map_err(end)?;
-        let address = self.allowed(url.reveal());
+        let address = self.hosts.allow_socket(url.reveal());
         let address =
             address.ok_or_else(|| End::Lost("Feishu names a host that is not its own".to_owned()))?;
         // Who we are is not needed to receive; an app may be refused that.
@@ -178,13 +177,6 @@ impl Feishu {
         let address = SocketAddress::parse(url.reveal()).map_err(End::Lost)?;
         let socket = Socket::connect(&address, http::HeaderMap::new(), self.proxy.as_ref()).await;
         Ok((socket.map_err(|end| lost(&end))?, service, ping.unwrap_or(PING).min(PING)))
-    }
-
-    /// The address of a connection, if it is one of Feishu's, or of where the API is.
-    fn allowed(&self, address: &str) -> Option<Url> {
-        // `wss` is over TLS what `https` is, and `ws` is `http`.
-        let rest = address.strip_prefix("ws")?;
-        self.hosts.allow(&format!("http{rest}"))
     }
 }
 

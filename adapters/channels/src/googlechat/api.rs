@@ -108,13 +108,13 @@ impl ChatApi {
     /// Makes a call with the token; where that is refused, with another one, once.
     async fn call(&self, request: impl Fn() -> Result<RequestBuilder, ApiError>) -> Result<Value, ApiError> {
         let with = async |token: &Secret| self.api.call_json(request()?.bearer_auth(token.reveal())).await;
-        let token = self.token().await.map_err(|error| unsent(&error))?;
+        let token = self.token().await.map_err(|error| error.without_token())?;
         let outcome = with(&token).await;
         if !matches!(&outcome, Err(ApiError { trouble: Trouble::Refused { code: 401, .. }, .. })) {
             return outcome;
         }
         self.token.forget(&token).await;
-        let token = self.token().await.map_err(|error| unsent(&error))?;
+        let token = self.token().await.map_err(|error| error.without_token())?;
         with(&token).await
     }
 
@@ -141,18 +141,8 @@ impl ChatApi {
     }
 }
 
-/// Without a token nothing has left, whatever happened to the question for one.
-fn unsent(error: &ApiError) -> ApiError {
-    ApiError { platform: error.platform, trouble: Trouble::NotSent(format!("no token: {error}")) }
-}
-
 /// What a refused token means for the channel: a key that is wrong, or taken back, will not get better.
 pub(super) fn end(error: &ApiError) -> End {
-    match &error.trouble {
-        Trouble::Refused { code: 400 | 401, .. } => {
-            End::Refused(format!("{error}; check `service_account`, and the machine's clock"))
-        }
-        Trouble::Refused { retry_after: Some(asked), .. } => End::Slow(error.to_string(), *asked),
-        _ => End::Lost(error.to_string()),
-    }
+    let mend = "check `service_account`, and the machine's clock";
+    error.end(|_, code, _| matches!(code, 400 | 401).then_some(mend))
 }

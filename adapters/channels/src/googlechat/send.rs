@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::api::ChatApi;
 use super::event::{is_direct, is_space};
+use crate::api::unsent;
 
 /// Sends one text. There is no plain one: `*`, `_`, `~` and backticks around words are shown as they ask for.
 pub(super) async fn text(api: &ChatApi, route: &ReplyRoute, text: &OutboundText) -> Result<(), SendError> {
@@ -36,14 +37,6 @@ fn is_user(text: &str) -> bool {
 
 fn nowhere(reason: &str) -> SendError {
     SendError::Impossible { reason: reason.to_owned() }
-}
-
-/// While we still look for the way, no text has left.
-fn unsent(error: SendError) -> SendError {
-    match error {
-        SendError::Unknown { reason } => SendError::Failed { reason, retry_after: None },
-        error => error,
-    }
 }
 
 /// Whether a refusal is for good: the user removed the app, the space is gone, the text is not one. An API that is not

@@ -7,17 +7,13 @@ use serde_json::{Map, Value};
 
 use super::route::Route;
 use crate::bridge::Speaker;
-use crate::rpc::RpcError;
+use crate::rpc::{NO_METHOD, NO_PARAMS, RpcError};
 
 /// How long Messages may take to take a text.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long `imsg` may take to show that we are writing.
 const TYPING: Duration = Duration::from_secs(3);
-
-/// What JSON-RPC has for a method that is not there, and for what can't be done with what is told.
-const NO_METHOD: i64 = -32_601;
-const NO_PARAMS: i64 = -32_602;
 
 pub(super) async fn text(
     speaker: Option<Speaker>,

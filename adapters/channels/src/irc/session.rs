@@ -17,6 +17,7 @@ use super::pacing::Pacing;
 use super::registration::{Registration, Step, Welcome};
 use super::server::Server;
 use super::{Identity, Settings, Shared};
+use crate::backoff::at;
 use crate::dial::Stream;
 use crate::life::End;
 use crate::lines::LineReader;
@@ -322,13 +323,6 @@ impl<'a, S: Stream> Session<'a, S> {
         }
         self.pacing.spend();
         self.wire.send(&line).await
-    }
-}
-
-async fn at(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::{Line, event};
-use crate::api::{ApiError, Trouble};
+use crate::api::ApiError;
 use crate::life::{End, stay_connected};
 use crate::signature::Signature;
 use crate::webhook::{header, is_post, json, whole};
@@ -103,9 +103,5 @@ impl Line {
 
 /// What an error means for us.
 fn end(error: &ApiError) -> End {
-    match &error.trouble {
-        Trouble::Refused { code: 401, .. } => End::Refused(format!("{error}; check `channel_access_token`")),
-        Trouble::Refused { retry_after: Some(asked), .. } => End::Slow(error.to_string(), *asked),
-        _ => End::Lost(error.to_string()),
-    }
+    error.end(|_, code, _| (code == 401).then_some("check `channel_access_token`"))
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::Matrix;
 use super::room::Members;
 use super::route::Route;
-use crate::api::ApiError;
+use crate::api::{ApiError, unsent};
 
 /// When to try again where a person is not alone with us.
 const LATER: Duration = Duration::from_secs(120);
@@ -27,8 +27,8 @@ impl Matrix {
     pub(super) async fn send(&self, route: &ReplyRoute, text: &OutboundText) -> Result<(), SendError> {
         let impossible = |reason: &str| SendError::Impossible { reason: reason.to_owned() };
         let route = Route::parse(route).ok_or_else(|| impossible("this is no way to a person"))?;
-        let own = self.own().await.map_err(|error| unsent(&error))?;
-        let state = self.api.state(&route.room).await.map_err(|error| unsent(&error))?;
+        let own = self.own().await.map_err(|error| unsaid(&error))?;
+        let state = self.api.state(&route.room).await.map_err(|error| unsaid(&error))?;
         let members = Members::of(&state);
         // INVARIANT I16: it goes to who was let in, or asked, and only while nobody else is there to read it.
         if !members.is_between(&own, &route.user) {
@@ -55,12 +55,9 @@ impl Matrix {
     }
 }
 
-/// What is said of a text when what comes before it fails: that did not leave.
-fn unsent(error: &ApiError) -> SendError {
-    match error.outcome(|_, description| is_hopeless(description)) {
-        SendError::Unknown { reason } => SendError::Failed { reason, retry_after: None },
-        known => known,
-    }
+/// What becomes of a text when what comes before it fails.
+fn unsaid(error: &ApiError) -> SendError {
+    unsent(error.outcome(|_, description| is_hopeless(description)))
 }
 
 /// Whether a refusal is for good: we are not in the room any more, or may not write there; the text is too long.

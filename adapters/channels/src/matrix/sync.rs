@@ -354,8 +354,5 @@ fn ended(error: &ApiError) -> End {
     if error.says("M_USER_DEACTIVATED") {
         return End::Refused(error.to_string());
     }
-    match &error.trouble {
-        Trouble::Refused { retry_after: Some(asked), .. } => End::Slow(error.to_string(), *asked),
-        _ => End::Lost(error.to_string()),
-    }
+    error.end(|_, _, _| None::<&str>)
 }

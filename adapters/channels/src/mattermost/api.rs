@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::post::Post;
 use super::route::is_id;
 use crate::Secret;
-use crate::api::{Api, ApiError, Trouble};
+use crate::api::{Api, ApiError};
 use crate::client::{Answer, with_json};
 use crate::life::End;
 use crate::media::File;
@@ -175,11 +175,5 @@ fn wait(answer: &Answer) -> Option<Duration> {
 
 /// How a connection ends of which a call came to nothing.
 pub(super) fn end(error: &ApiError) -> End {
-    match &error.trouble {
-        Trouble::Refused { code: 401, .. } => {
-            End::Refused(format!("{error}; check `token`: it may be revoked, or the bot disabled"))
-        }
-        Trouble::Refused { retry_after: Some(asked), .. } => End::Slow(error.to_string(), *asked),
-        _ => End::Lost(error.to_string()),
-    }
+    error.end(|_, code, _| (code == 401).then_some("check `token`: it may be revoked, or the bot disabled"))
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Mattermost;
 use super::route::Route;
-use crate::api::ApiError;
+use crate::api::{ApiError, unsent};
 
 /// How long the server may take to show that we are writing.
 const TYPING: Duration = Duration::from_secs(3);
@@ -50,10 +50,7 @@ impl Mattermost {
 
 /// What becomes of a text for which there is no channel: nothing was said yet, whatever became of the call.
 fn unsaid(error: &ApiError) -> SendError {
-    match error.outcome(is_hopeless) {
-        SendError::Unknown { reason } => SendError::Failed { reason, retry_after: None },
-        outcome => outcome,
-    }
+    unsent(error.outcome(is_hopeless))
 }
 
 /// Whether a refusal is for good: the person or the channel is gone, or the text is none. What the owner can mend (a

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::post::{Event, Reading};
 use super::{Mattermost, api};
 use crate::life::{End, stay_connected};
-use crate::socket::{Frame, Socket, SocketEnd};
+use crate::socket::{Frame, Socket};
 
 /// Events that are received and not yet taken.
 const WAITING: usize = 256;
@@ -97,7 +97,7 @@ impl Mattermost {
                 came = came => came,
             };
             let (Ok(room), Ok(frame)) = (room, &frame) else {
-                return frame.err().map_or(End::Stopped, |end| lost(&end));
+                return frame.err().map_or(End::Stopped, |end| End::from(&end));
             };
             let Some(Word::Event(event)) = word(frame) else { continue };
             if event.seq != number {
@@ -127,8 +127,8 @@ impl Mattermost {
         // A token's user is the same for ever.
         let own_id = self.own_id.get_or_init(|| own_id);
         let socket = Socket::connect(&self.socket, http::HeaderMap::new(), self.proxy.as_ref()).await;
-        let mut socket = socket.map_err(|end| lost(&end))?;
-        socket.send(self.api.challenge()).await.map_err(|end| lost(&end))?;
+        let mut socket = socket.map_err(|end| End::from(&end))?;
+        socket.send(self.api.challenge()).await.map_err(|end| End::from(&end))?;
         match timeout(HELLO, hello(&mut socket)).await {
             Ok(outcome) => outcome?,
             Err(_) => return Err(End::Lost("the server does not let us in".to_owned())),
@@ -142,7 +142,7 @@ impl Mattermost {
 /// Waits until the server lets us in.
 async fn hello(socket: &mut Socket) -> Result<(), End> {
     loop {
-        let frame = socket.next().await.map_err(|end| lost(&end))?;
+        let frame = socket.next().await.map_err(|end| End::from(&end))?;
         match word(&frame) {
             Some(Word::Answer(Answer { seq_reply: 1, status, error })) if status.as_deref() != Some("OK") => {
                 let said = error.as_ref().and_then(|error| error.get("message")).and_then(Value::as_str);
@@ -173,8 +173,4 @@ fn read(reading: Reading<'_>, event: &Event) -> Result<Taken, &'static str> {
         }
         None => Ok(Taken { message: Box::new(reading.event(event)?), id: None, until: None }),
     }
-}
-
-fn lost(end: &SocketEnd) -> End {
-    End::Lost(end.to_string())
 }

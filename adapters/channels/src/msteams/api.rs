@@ -79,14 +79,14 @@ impl Connector {
     /// Posts an activity into a conversation.
     pub(super) async fn post(&self, route: &Route, activity: &Value) -> Result<(), ApiError> {
         let url = route.activities(&self.services).ok_or_else(|| self.api.lost("this is no way"))?;
-        let token = self.token().await.map_err(|error| unsent(&error))?;
+        let token = self.token().await.map_err(|error| error.without_token())?;
         let outcome = self.post_with(&token, url.clone(), activity).await;
         if !matches!(&outcome, Err(ApiError { trouble: Trouble::Refused { code: 401, .. }, .. })) {
             return outcome;
         }
         // A token may be taken back before its time: with another one, once.
         self.token.forget(&token).await;
-        let token = self.token().await.map_err(|error| unsent(&error))?;
+        let token = self.token().await.map_err(|error| error.without_token())?;
         self.post_with(&token, url, activity).await
     }
 
@@ -134,18 +134,9 @@ impl Connector {
     }
 }
 
-/// Without a token no text has left, whatever happened to the question for one.
-fn unsent(error: &ApiError) -> ApiError {
-    ApiError { platform: error.platform, trouble: Trouble::NotSent(format!("no token: {error}")) }
-}
-
 /// What a refused token means for the channel: an id or a secret that is wrong will not get better.
 pub(super) fn end(error: &ApiError) -> End {
-    match &error.trouble {
-        Trouble::Refused { code: 400 | 401, .. } => {
-            End::Refused(format!("{error}; check `app_id`, `app_password` and `tenant_id`"))
-        }
-        Trouble::Refused { retry_after: Some(asked), .. } => End::Slow(error.to_string(), *asked),
-        _ => End::Lost(error.to_string()),
-    }
+    error.end(|_, code, _| {
+        matches!(code, 400 | 401).then_some("check `app_id`, `app_password` and `tenant_id`")
+    })
 }

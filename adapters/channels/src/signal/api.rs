@@ -9,12 +9,10 @@ use serde_json::{Map, Value, json};
 
 use crate::api::{Api, ApiError};
 use crate::client::{Endless, with_json};
+use crate::rpc::NO_METHOD;
 
 /// How long the daemon may take; it asks Signal's servers meanwhile.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// What it has for a method that is not there.
-const NO_METHOD: i64 = -32_601;
 
 /// The daemon, for one account.
 pub(super) struct Daemon {

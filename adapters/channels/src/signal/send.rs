@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::api::{Daemon, DaemonError};
+use crate::rpc::NO_PARAMS;
 
 /// How long the daemon may take to show that we are writing.
 const TYPING: Duration = Duration::from_secs(3);
@@ -15,9 +16,6 @@ const TYPING: Duration = Duration::from_secs(3);
 const USER: i64 = -1;
 const UNTRUSTED: i64 = -4;
 const RATE_LIMIT: i64 = -5;
-
-/// What JSON-RPC has for what can't be done with what is told: there is no such account.
-const NO_PARAMS: i64 = -32_602;
 
 /// What became of a text.
 #[derive(Deserialize)]
@@ -81,6 +79,7 @@ fn judge(said: Result<Value, DaemonError>) -> Result<(), SendError> {
             match code {
                 UNTRUSTED => Err(SendError::Impossible { reason: NEW_KEYS.to_owned() }),
                 USER => Err(SendError::Impossible { reason }),
+                // The latter: there is no such account.
                 RATE_LIMIT | NO_PARAMS => Err(SendError::Failed { reason, retry_after: None }),
                 _ => unknown(reason),
             }

@@ -7,6 +7,8 @@ use dmgate::{
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::media::in_words;
+
 /// The kinds of updates that we ask for. Others may come all the same, from before we asked.
 pub(super) const WANTED: &[&str] = &["message", "callback_query"];
 
@@ -226,9 +228,9 @@ impl Media {
         let location = self
             .location
             .as_ref()
-            .map(|place| told("location", None, format!("geo:{},{}", place.latitude, place.longitude)));
+            .map(|place| in_words("location", None, format!("geo:{},{}", place.latitude, place.longitude)));
         let contact = self.contact.as_ref().map(|contact| {
-            told("contact", contact.first_name.clone(), format!("tel:{}", contact.phone_number))
+            in_words("contact", contact.first_name.clone(), format!("tel:{}", contact.phone_number))
         });
         files.chain(location).chain(contact).collect()
     }
@@ -238,9 +240,4 @@ impl File {
     fn area(&self) -> u64 {
         self.width.unwrap_or_default().saturating_mul(self.height.unwrap_or_default())
     }
-}
-
-/// Something that is wholly in its reference, with nothing to fetch.
-fn told(kind: &str, name: Option<String>, reference: String) -> Attachment {
-    Attachment { kind: kind.to_owned(), media_type: None, name, size: None, reference }
 }

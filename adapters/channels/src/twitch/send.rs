@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Twitch;
 use super::event::user_id;
+use crate::api::unsent;
 
 /// When the next whisper may go.
 #[derive(Default)]
@@ -60,11 +61,4 @@ impl Twitch {
 /// number is not verified (401), or that we are shut out (403), the owner can mend.
 fn is_hopeless(code: i64, description: &str) -> bool {
     code == 404 || code == 400 && !description.contains("from_user_id")
-}
-
-fn unsent(outcome: SendError) -> SendError {
-    match outcome {
-        SendError::Unknown { reason } => SendError::Failed { reason, retry_after: None },
-        outcome => outcome,
-    }
 }

@@ -14,6 +14,7 @@ use super::api::As;
 use super::auth::{Fault, HOUR, Me};
 use super::{Twitch, event};
 use crate::api::Trouble;
+use crate::backoff::at;
 use crate::life::End;
 use crate::socket::{Frame, Socket, SocketAddress, SocketEnd};
 
@@ -108,13 +109,13 @@ impl Twitch {
     async fn connect(&self, url: &str) -> Result<Open, End> {
         let address = SocketAddress::parse(url).map_err(End::Lost)?;
         let socket = Socket::connect(&address, http::HeaderMap::new(), self.proxy.as_ref()).await;
-        let mut socket = socket.map_err(|end| lost(&end))?;
+        let mut socket = socket.map_err(|end| End::from(&end))?;
         let welcome = async {
             loop {
-                let Frame::Text(text) = socket.next().await.map_err(|end| lost(&end))? else { continue };
+                let Frame::Text(text) = socket.next().await.map_err(|end| End::from(&end))? else { continue };
                 let Ok(word) = serde_json::from_str::<Word>(&text) else { continue };
                 if word.metadata.message_type == "session_welcome" {
-                    return Ok(word.payload);
+                    return Ok::<_, End>(word.payload);
                 }
             }
         };
@@ -148,7 +149,7 @@ impl<'a> Line<'a> {
                         self.take(&frame, &mut opening).await
                     }
                     // It may be over before the new one is there.
-                    Err(end) if opening.is_none() => Err(lost(&end)),
+                    Err(end) if opening.is_none() => Err(End::from(&end)),
                     Err(_) => tokio::select! {
                         () = shutdown.cancelled() => Err(End::Stopped),
                         opened = opened(&mut opening) => opened.map(|open| {
@@ -285,10 +286,6 @@ pub(super) fn unsubscribed(fault: Fault) -> End {
     }
 }
 
-fn lost(end: &SocketEnd) -> End {
-    End::Lost(end.to_string())
-}
-
 async fn next_of(before: &mut Option<(Socket, Instant)>) -> Result<Frame, SocketEnd> {
     match before {
         Some((socket, _)) => socket.next().await,
@@ -299,13 +296,6 @@ async fn next_of(before: &mut Option<(Socket, Instant)>) -> Result<Frame, Socket
 async fn opened(opening: &mut Option<Opening<'_>>) -> Result<Open, End> {
     match opening {
         Some(opening) => opening.await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn at(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
         None => std::future::pending().await,
     }
 }

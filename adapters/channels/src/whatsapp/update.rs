@@ -7,6 +7,8 @@ use dmgate::{
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::media::in_words;
+
 /// What an update says to us.
 #[derive(Default)]
 pub(super) struct Update {
@@ -332,12 +334,12 @@ impl Message {
             })
         });
         let location = self.location.as_ref().map(|place| {
-            told("location", place.name.clone(), format!("geo:{},{}", place.latitude, place.longitude))
+            in_words("location", place.name.clone(), format!("geo:{},{}", place.latitude, place.longitude))
         });
         let cards = self.contacts.iter().flatten().filter_map(|card| {
             let phone = card.phones.iter().find_map(|phone| phone.phone.as_deref())?;
             let name = card.name.as_ref().and_then(|name| name.formatted_name.clone());
-            Some(told("contact", name, format!("tel:{phone}")))
+            Some(in_words("contact", name, format!("tel:{phone}")))
         });
         files.chain(location).chain(cards).collect()
     }
@@ -355,9 +357,4 @@ impl Status {
         inbound.message_id = Some(format!("{}:{}", self.id, self.status)).filter(|id| id.len() <= 512);
         Some(inbound)
     }
-}
-
-/// Something that is wholly in its reference, with nothing to fetch.
-fn told(kind: &str, name: Option<String>, reference: String) -> Attachment {
-    Attachment { kind: kind.to_owned(), media_type: None, name, size: None, reference }
 }

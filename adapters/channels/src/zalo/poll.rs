@@ -92,15 +92,12 @@ impl Zalo {
 
     /// What an error means for the connection.
     pub(super) fn end(error: &ApiError) -> End {
-        match &error.trouble {
-            Trouble::Refused { code: 401 | 404, .. } => {
-                End::Refused(format!("{error}; check `token` (Zalo Bot Creator shows it) and `api_base`"))
-            }
-            Trouble::Refused { code: 409, description, .. } => End::Lost(format!(
+        if let Trouble::Refused { code: 409, description, .. } = &error.trouble {
+            return End::Lost(format!(
                 "another program receives for this bot; stop it or use a bot of its own ({description})"
-            )),
-            Trouble::Refused { retry_after: Some(asked), .. } => End::Slow(error.to_string(), *asked),
-            _ => End::Lost(error.to_string()),
+            ));
         }
+        let mend = "check `token` (Zalo Bot Creator shows it) and `api_base`";
+        error.end(|_, code, _| matches!(code, 401 | 404).then_some(mend))
     }
 }
