@@ -10,9 +10,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 use hyper::upgrade::OnUpgrade;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::Gate;
 use super::check::Origin;
 use super::handshake::Stranger;
+use super::{Gate, Network};
 use crate::server::{Held, Peer};
 
 /// What proxies write. Who comes with one of these comes from somewhere else than the socket says.
@@ -42,7 +42,7 @@ pub(crate) fn open(gate: &Arc<Gate>, mut request: Request) -> Response {
     let stranger = Stranger {
         from,
         origin: origin(gate, &request),
-        is_trusted_network: is_trusted(gate, from, request.headers()),
+        is_trusted_network: is_trusted(&gate.trusted, from, request.headers()),
         ticket,
     };
     let gate = Arc::clone(gate);
@@ -80,9 +80,9 @@ fn origin(gate: &Gate, request: &Request) -> Origin {
 
 /// Whether the socket's own address is one that the owner trusts. Who comes by a proxy has none that is known.
 // INVARIANT I17: what a header says of an address opens nothing.
-fn is_trusted(gate: &Gate, from: IpAddr, headers: &HeaderMap) -> bool {
+fn is_trusted(networks: &[Network], from: IpAddr, headers: &HeaderMap) -> bool {
     let is_direct = !FORWARDED.iter().any(|name| headers.contains_key(*name));
-    is_direct && gate.trusted.iter().any(|network| network.contains(from))
+    is_direct && networks.iter().any(|network| network.contains(from))
 }
 
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
@@ -94,4 +94,53 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 fn has_word(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
     let values = headers.get_all(name).into_iter().filter_map(|value: &HeaderValue| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(headers: &[(&'static str, &str)]) -> Request {
+        let mut request = Request::new(Body::empty());
+        for (name, value) in headers {
+            request.headers_mut().append(*name, value.parse().unwrap());
+        }
+        request
+    }
+
+    #[test]
+    fn a_websocket_is_asked_for_in_full() {
+        let key = "dGhlIHNhbXBsZSBub25jZQ==";
+        let good = [
+            ("connection", "keep-alive, Upgrade"),
+            ("upgrade", "WebSocket"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", key),
+        ];
+        let asked = request(&good);
+        assert!(is_upgrade(asked.headers()));
+        // The example of RFC 6455 §1.3.
+        assert_eq!(accept(&asked).as_deref(), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+        for bad in 0..good.len() {
+            let without: Vec<_> =
+                good.iter().enumerate().filter(|(at, _)| *at != bad).map(|(_, h)| *h).collect();
+            let asked = request(&without);
+            assert!(!is_upgrade(asked.headers()) || accept(&asked).is_none(), "{without:?}");
+        }
+        assert!(accept(&request(&[&good[..], &[("sec-websocket-key", key)]].concat())).is_none());
+    }
+
+    #[test]
+    fn i17_no_header_makes_an_address_trusted() {
+        let networks = ["10.0.0.0/8".parse().unwrap()];
+        let (inside, outside) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([192, 168, 0, 1]));
+        let none = HeaderMap::new();
+        assert!(is_trusted(&networks, inside, &none) && !is_trusted(&networks, outside, &none));
+        assert!(!is_trusted(&[], inside, &none));
+        for name in FORWARDED {
+            let asked = request(&[(name, "10.0.0.1")]);
+            assert!(!is_trusted(&networks, outside, asked.headers()), "{name}");
+            assert!(!is_trusted(&networks, inside, asked.headers()), "a proxy is in between: {name}");
+        }
+    }
 }

@@ -9,5 +9,7 @@
 )]
 
 mod house;
+mod limits;
 mod sessions;
 mod table;
+mod transcripts;
