@@ -51,6 +51,15 @@ impl OpenClaw {
         }
     }
 
+    /// `openclaw node run`: its headless node, which connects to a gateway of this machine. What it shows is `token`, or
+    /// what it was given before.
+    pub fn node(&self, port: u16, token: Option<&str>) -> Process {
+        let mut command = self.command(&self.package.join("openclaw.mjs"));
+        command.args(["node", "run", "--host", "127.0.0.1", "--display-name", "attic", "--port"]);
+        command.arg(port.to_string()).envs(token.map(|token| ("OPENCLAW_GATEWAY_TOKEN", token)));
+        Process::spawn("openclaw node", &mut command)
+    }
+
     /// Its store, in a process of its own, as a running gateway has it.
     pub fn store(&self) -> NeighbourStore {
         let mut command = self.command(&own_file("openclaw-store.mjs"));

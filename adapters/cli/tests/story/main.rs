@@ -15,6 +15,7 @@
 
 mod devices;
 mod gateways;
+mod headless;
 mod irc;
 mod login;
 mod neighbour;
