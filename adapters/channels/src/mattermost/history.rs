@@ -44,10 +44,12 @@ impl Mattermost {
             let until = match step {
                 Step::Until(until) => Some(until),
                 Step::Take(Taken { message, id, until }) => {
+                    let is_direct = message.conversation == Conversation::Direct;
+                    // What was said elsewhere is not noted: it would put out what is asked for again after a restart.
+                    let id = id.filter(|_| is_direct);
                     if id.as_ref().is_some_and(|id| !self.seen.is_new(id.clone())) {
                         continue;
                     }
-                    let is_direct = message.conversation == Conversation::Direct;
                     if !inbox.deliver(*message).await {
                         // It is asked for again.
                         id.iter().for_each(|id| self.seen.forget(id));

@@ -257,3 +257,29 @@ async fn a_refused_token_stops_the_channel_and_is_not_shown() {
     assert!(error.contains("check `token`") && !error.contains("t0ken"), "{error}");
     assert_eq!(running.bot.status(), ChannelStatus::Refused(error));
 }
+
+#[tokio::test]
+async fn what_is_posted_in_channels_puts_no_direct_post_out_of_memory() {
+    let fake = Fake::start().await;
+    let (mut running, mut peer) = connected(&fake, 8).await;
+    peer.say(&posted(1, &post(1))).await;
+    assert_eq!(running.messages.recv().await.unwrap().text, "hello 1");
+    for number in 2..=1_000 {
+        let mut elsewhere: Value = serde_json::from_str(&posted(number, &post(number))).unwrap();
+        (elsewhere["data"]["channel_type"], elsewhere["data"]["channel_name"]) =
+            (json!("O"), json!("town-square"));
+        peer.say(&elsewhere.to_string()).await;
+        running.messages.recv().await.unwrap();
+    }
+    running.end().await;
+
+    let running = run(&fake.bot(), 8);
+    let _peer = fake.enter().await;
+    fake.answer(CHANNELS, json!([channel(START + 1)])).await;
+    fake.answer(&question(1), posts(&[1])).await;
+    running.ready().await;
+    let mut messages = running.messages;
+    running.shutdown.cancel();
+    running.ended.await.unwrap().unwrap();
+    assert!(messages.recv().await.is_none(), "it came before the restart");
+}
