@@ -39,10 +39,12 @@ impl Twitch {
             None => self.identify().await.map_err(|fault| unsent(fault.outcome(|_, _| false)))?,
         };
         let (now, mut may) = (self.world.clock.now(), Ok(()));
-        self.kept.change(|place| may = place.recipients.add(to, now)).await;
+        let is_stranger = text.kind == TextKind::Challenge;
+        self.kept.change(|place| may = place.add(to, is_stranger, now)).await;
         if let Err(wait) = may {
             let reason =
-                "Twitch allows 40 users a day to be written to, and they were; the next one has to wait"
+                "Twitch allows 40 users a day to be written to, 20 of them may be strangers, and they \
+                          were; the next one has to wait"
                     .to_owned();
             return Err(SendError::Failed { reason, retry_after: Some(wait) });
         }

@@ -92,11 +92,10 @@ async fn nothing_leaves_before_we_know_who_we_are() {
 async fn the_forty_first_user_of_a_day_waits_also_after_a_restart() {
     let side = Side::start().await;
     let now = side.clock.world().clock.now();
-    let mut recipients = grant::Recipients::default();
+    let mut place = Place::default();
     for user in 100..140 {
-        recipients.add(user, now).unwrap();
+        place.add(user, false, now).unwrap();
     }
-    let place = Place { recipients, ..Place::default() };
     side.keeper.save(&serde_json::to_string(&place).unwrap()).await.unwrap();
     let bot = side.bot();
     let (me, ()) = tokio::join!(bot.identify(), side.validate("fixeds3cret"));
@@ -109,6 +108,28 @@ async fn the_forty_first_user_of_a_day_waits_also_after_a_restart() {
     );
     let (outcome, ()) =
         tokio::join!(async { bot.send_text(&ReplyRoute::new("100"), &text("hi")).await }, async {
+            side.server.call().await.answer(204, "").await;
+        });
+    outcome.unwrap();
+}
+
+#[tokio::test]
+async fn i11_the_twenty_first_code_of_a_day_waits_and_an_answer_does_not() {
+    let side = Side::start().await;
+    let now = side.clock.world().clock.now();
+    let mut place = Place::default();
+    for user in 100..120 {
+        place.add(user, true, now).unwrap();
+    }
+    side.keeper.save(&serde_json::to_string(&place).unwrap()).await.unwrap();
+    let bot = side.bot();
+    let (me, ()) = tokio::join!(bot.identify(), side.validate("fixeds3cret"));
+    me.unwrap();
+    let code = OutboundText { kind: dmgate::TextKind::Challenge, ..text("your code") };
+    let outcome = bot.send_text(&ReplyRoute::new("42"), &code).await;
+    assert!(matches!(outcome, Err(SendError::Failed { retry_after: Some(_), .. })), "{outcome:?}");
+    let (outcome, ()) =
+        tokio::join!(async { bot.send_text(&ReplyRoute::new("42"), &text("hi")).await }, async {
             side.server.call().await.answer(204, "").await;
         });
     outcome.unwrap();
