@@ -10,7 +10,7 @@ use reqwest::{RequestBuilder, Url};
 use serde_json::Value;
 
 use crate::Secret;
-use crate::client::{Answer, CallError, Endless, HttpClient, endless, whole};
+use crate::client::{Answer, CallError, Endless, HttpClient, LONGEST_WAIT, endless, whole};
 use crate::hosts::Hosts;
 use crate::life::End;
 use crate::media::{self, File};
@@ -194,6 +194,7 @@ impl Api {
         // Whatever answers in the platform's place may be a whole page.
         let description: String = self.mask(description).chars().take(DESCRIPTION_LIMIT).collect();
         let description = escape(&description);
+        let retry_after = retry_after.map(|wait| wait.min(LONGEST_WAIT));
         self.error(Trouble::Refused { status: status.as_u16(), code, description, retry_after })
     }
 
@@ -333,6 +334,13 @@ mod tests {
         assert!(
             matches!(slow.outcome(hopeless), SendError::Failed { retry_after, .. } if retry_after == wait)
         );
+        let day = Some(Duration::from_secs(24 * 60 * 60));
+        for endless in ["4294967296", "18446744073709551615"] {
+            let slow = said(&format!("429 X\r\nretry-after: {endless}"), "").await.unwrap_err();
+            assert!(
+                matches!(slow.outcome(hopeless), SendError::Failed { retry_after, .. } if retry_after == day)
+            );
+        }
         let blocked = said("403 X", "t0ken is \u{1b}blocked").await.unwrap_err();
         assert_eq!(blocked.to_string(), "Chat answers 403: *** is \\u{1b}blocked");
         assert!(matches!(blocked.outcome(hopeless), SendError::Impossible { .. }));

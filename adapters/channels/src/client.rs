@@ -109,12 +109,15 @@ pub(crate) fn with_form(request: RequestBuilder, fields: &[(&str, &str)]) -> Req
     request.header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(form)
 }
 
+/// Nobody waits longer than this, whatever an answer says.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
 impl Answer {
-    /// How long the platform asks to wait, by the header `Retry-After` in seconds. A date in it is not read: whose clock
+    /// How long the platform asks to wait, by the header `Retry-After` in seconds, a day at most. A date in it is not read: whose clock
     /// is right is not known.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         let asked = self.headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim();
-        asked.parse().ok().map(Duration::from_secs)
+        asked.parse().ok().map(Duration::from_secs).map(|wait| wait.min(LONGEST_WAIT))
     }
 }
 

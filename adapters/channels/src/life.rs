@@ -15,6 +15,9 @@ pub(crate) const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration
 /// A connection that lasted so long was a good one.
 const GOOD: Duration = Duration::from_secs(60);
 
+/// A channel that receives does not stay away for longer, whatever it is asked: one answer that is wrong must not silence it.
+pub(crate) const LONGEST_ASKED: Duration = Duration::from_secs(15 * 60);
+
 /// How a connection ended. No text in it holds a secret.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum End {
@@ -24,7 +27,7 @@ pub(crate) enum End {
     Again,
     /// It broke, or was refused for now.
     Lost(String),
-    /// The same, and we are asked to wait so long.
+    /// The same, and we are asked to wait so long; [`LONGEST_ASKED`] at most.
     Slow(String, Duration),
     /// The platform refuses us, and trying again won't help.
     Refused(String),
@@ -66,7 +69,7 @@ pub(crate) async fn stay_connected<F: Future<Output = End>>(
             }
         };
         status.set(ChannelStatus::Connecting(Some(reason)));
-        if !wait(backoff.next().max(asked), shutdown).await {
+        if !wait(backoff.next().max(asked.min(LONGEST_ASKED)), shutdown).await {
             break;
         }
     }
@@ -123,6 +126,13 @@ mod tests {
         let (begun, ..) = lived(vec![(0, slow), (60, End::Again), (0, End::Again), (0, End::Stopped)]).await;
         assert_eq!(begun[..3], [0, 30, 90]);
         assert!(begun[3] > 90, "not in a circle: {begun:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_silenced_for_years() {
+        let slow = || End::Slow("slow down".to_owned(), Duration::MAX);
+        let (begun, ..) = lived(vec![(0, slow()), (0, slow()), (0, End::Stopped)]).await;
+        assert_eq!(begun, [0, 900, 1_800]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,10 +6,8 @@ use std::time::Duration;
 use http::HeaderMap;
 use tokio::time::Instant;
 
+use crate::client::LONGEST_WAIT as LONGEST;
 use crate::kept::Latest;
-
-/// Nobody waits longer than this, whatever an answer says.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// When the next call may be made.
 #[derive(Default)]
@@ -32,7 +30,7 @@ impl Limits {
     /// Notes a wait that was asked for: for one channel, or for everything.
     pub(super) fn note(&self, channel: Option<u64>, wait: Duration) {
         let mut until = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let moment = Instant::now() + wait;
+        let moment = Instant::now() + wait.min(LONGEST);
         match channel {
             Some(channel) => until.channels.put(channel, moment),
             None => until.all = until.all.max(Some(moment)),
@@ -55,6 +53,14 @@ pub(super) fn seconds(seconds: f64) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_years() {
+        let limits = Limits::default();
+        limits.note(Some(1), Duration::MAX);
+        limits.note(None, Duration::from_secs(u64::MAX));
+        assert_eq!((limits.wait(1), limits.wait(2)), (LONGEST, LONGEST));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_wait_is_one_channels_or_everyones() {

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Telegram, update};
 use crate::api::{ApiError, Trouble};
 use crate::backoff::{Backoff, wait};
+use crate::life::LONGEST_ASKED;
 
 impl Telegram {
     /// Asks for updates until `shutdown`.
@@ -132,7 +133,7 @@ impl Telegram {
                 )
             }
             Trouble::Refused { retry_after: Some(asked), .. } => {
-                pause = pause.max(*asked);
+                pause = pause.max((*asked).min(LONGEST_ASKED));
                 error.to_string()
             }
             _ => error.to_string(),

@@ -1,6 +1,8 @@
 //! The long poll: order, confirmation, shutdown.
 
 use super::*;
+use crate::api::{ApiError, Trouble};
+use crate::backoff::Backoff;
 
 #[tokio::test]
 async fn an_update_is_confirmed_when_the_gate_has_it_and_only_once() {
@@ -101,4 +103,16 @@ async fn what_nobody_takes_is_not_confirmed() {
     assert!((2..4).contains(&confirmed), "the third was never taken: {confirmed}");
     last.json_answer(200, ok(json!([]))).await;
     running.ended.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_silenced_for_years() {
+    let bot = Telegram::open(Setup::new(account()), Config::new(Secret::new(TOKEN))).ok().unwrap();
+    let mut backoff = Backoff::new(bot.world.clone(), NO_WAIT, NO_WAIT);
+    let (retry_after, description) = (Some(Duration::MAX), String::new());
+    let trouble = Trouble::Refused { status: 429, code: 429, description, retry_after };
+    let error = ApiError { platform: "Telegram", trouble };
+    let begun = tokio::time::Instant::now();
+    assert!(bot.recover(&error, &mut backoff, &CancellationToken::new()).await.unwrap());
+    assert_eq!(begun.elapsed(), Duration::from_secs(15 * 60));
 }
