@@ -2,7 +2,8 @@
 //!
 //! It is one small document per account. Whoever runs the adapter says where it lies ([`Keeper`]): the command line
 //! gives a file in its state directory. A document that is lost or damaged costs a resumption, never the channel: the
-//! adapter starts anew, says so, and the gate refuses what comes twice or is old.
+//! adapter starts anew, says so, and the gate refuses what comes twice or is old. One that can't be read just now is not
+//! lost: it stays as it is, nothing is saved, and the next call reads it again.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -23,7 +24,7 @@ pub trait Keeper: fmt::Debug + Send + Sync + 'static {
     /// The document, if there is one.
     ///
     /// # Errors
-    /// What the operator is told; the document counts as lost.
+    /// What the operator is told. It is read again when it is needed next, and not replaced before.
     async fn load(&self) -> Result<Option<String>, String>;
 
     /// Puts a document in the place of the one before: after a crash it is the one or the other, whole.
@@ -41,7 +42,7 @@ pub struct MemoryKeeper(Mutex<Option<String>>);
 pub(crate) struct Kept<T> {
     account: AccountKey,
     keeper: Arc<dyn Keeper>,
-    /// `None` until it is loaded.
+    /// `None` until it is read.
     value: tokio::sync::Mutex<Option<Held<T>>>,
 }
 
@@ -61,16 +62,26 @@ impl<T: Clone + Default + PartialEq + Serialize + DeserializeOwned> Kept<T> {
         self.look(T::clone).await
     }
 
-    /// Something of the value.
+    /// The value; `None` while it can't be read.
+    pub(crate) async fn read(&self) -> Option<T> {
+        let mut held = self.value.lock().await;
+        self.hold(&mut held).await.map(|held| held.value.clone())
+    }
+
+    /// Something of the value, or of the default one where there is none.
     pub(crate) async fn look<R>(&self, look: impl FnOnce(&T) -> R) -> R {
         let mut held = self.value.lock().await;
-        look(&self.hold(&mut held).await.value)
+        match self.hold(&mut held).await {
+            Some(held) => look(&held.value),
+            None => look(&T::default()),
+        }
     }
 
     /// Changes the value; what changed is saved before this returns. Trouble is told, and the next change tries again.
+    /// While the value can't be read, nothing is changed.
     pub(crate) async fn change(&self, change: impl FnOnce(&mut T)) {
         let mut held = self.value.lock().await;
-        let held = self.hold(&mut held).await;
+        let Some(held) = self.hold(&mut held).await else { return };
         let before = held.value.clone();
         change(&mut held.value);
         held.is_saved &= held.value == before;
@@ -90,35 +101,43 @@ impl<T: Clone + Default + PartialEq + Serialize + DeserializeOwned> Kept<T> {
     /// reply token of a message that is not confirmed yet.
     pub(crate) async fn note(&self, change: impl FnOnce(&mut T)) {
         let mut held = self.value.lock().await;
-        let held = self.hold(&mut held).await;
-        change(&mut held.value);
-        held.is_saved = false;
-    }
-
-    /// The value, loaded if it is not yet.
-    async fn hold<'a>(&self, held: &'a mut Option<Held<T>>) -> &'a mut Held<T> {
-        match held {
-            Some(held) => held,
-            None => held.insert(Held { value: self.load().await, is_saved: true }),
+        if let Some(held) = self.hold(&mut held).await {
+            change(&mut held.value);
+            held.is_saved = false;
         }
     }
 
-    async fn load(&self) -> T {
-        let read = match self.keeper.load().await {
-            Ok(None) => return T::default(),
-            Ok(Some(document)) if document.len() > KEPT_LIMIT => Err("it is too long".to_owned()),
-            Ok(Some(document)) => serde_json::from_str(&document).map_err(|_| "it is damaged".to_owned()),
-            Err(reason) => Err(reason),
+    /// The value, read if it is not yet.
+    async fn hold<'a>(&self, held: &'a mut Option<Held<T>>) -> Option<&'a mut Held<T>> {
+        if held.is_none() {
+            *held = self.load().await.map(|value| Held { value, is_saved: true });
+        }
+        held.as_mut()
+    }
+
+    async fn load(&self) -> Option<T> {
+        let account = &self.account;
+        let document = match self.keeper.load().await {
+            Ok(None) => return Some(T::default()),
+            Ok(Some(document)) => document,
+            Err(reason) => {
+                tracing::error!(%account, "what was kept of the last run can't be read now: {reason}");
+                return None;
+            }
         };
-        read.unwrap_or_else(|reason| {
-            let account = &self.account;
+        let parsed = if document.len() > KEPT_LIMIT {
+            Err("it is too long")
+        } else {
+            serde_json::from_str(&document).map_err(|_| "it is damaged")
+        };
+        Some(parsed.unwrap_or_else(|reason| {
             tracing::error!(
                 %account,
                 "what was kept of the last run can't be used ({reason}); it starts anew: messages that came in while it \
                  was off may be missing"
             );
             T::default()
-        })
+        }))
     }
 
     async fn save(&self, value: &T) -> Result<(), String> {
@@ -258,6 +277,38 @@ mod tests {
         }
         let newer = Arc::new(MemoryKeeper(Mutex::new(Some(r#"{"cursor":"s1","later":1}"#.to_owned()))));
         assert_eq!(kept(&newer).get().await.cursor, "s1", "a field that is not known yet is no damage");
+    }
+
+    /// Gives what it holds, once it can.
+    #[derive(Debug)]
+    struct Ailing(MemoryKeeper, std::sync::atomic::AtomicBool);
+
+    #[async_trait]
+    impl Keeper for Ailing {
+        async fn load(&self) -> Result<Option<String>, String> {
+            let is_well = self.1.load(std::sync::atomic::Ordering::Relaxed);
+            if is_well { self.0.load().await } else { Err("too many open files".to_owned()) }
+        }
+
+        async fn save(&self, document: &str) -> Result<(), String> {
+            self.0.save(document).await
+        }
+    }
+
+    #[tokio::test]
+    async fn what_can_not_be_read_now_is_not_lost() {
+        let keeper = Arc::new(Ailing(MemoryKeeper::default(), false.into()));
+        keeper.save(r#"{"cursor":"s1"}"#).await.unwrap();
+        let account = AccountKey::parse("telegram", "default").unwrap();
+        let kept = Kept::<Place>::new(account, Arc::clone(&keeper) as Arc<dyn Keeper>);
+        assert_eq!((kept.get().await, kept.read().await), (Place::default(), None));
+        kept.note(|place| place.cursor = "s2".to_owned()).await;
+        kept.change(|place| place.tokens.put("ann".to_owned(), 1)).await;
+        assert_eq!(keeper.0.load().await.unwrap().unwrap(), r#"{"cursor":"s1"}"#, "nothing took its place");
+        keeper.1.store(true, std::sync::atomic::Ordering::Relaxed);
+        kept.change(|place| place.tokens.put("ann".to_owned(), 2)).await;
+        let place = kept.get().await;
+        assert_eq!((place.cursor.as_str(), place.tokens.get(&"ann".to_owned())), ("s1", Some(&2)));
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! What adapters keep over restarts, in files of the state directory: `channels/<channel>-<account>.json`, and what came of
 //! the last login in `logins/<channel>-<account>.json`.
 
+use std::io;
 use std::path::Path;
 
 use async_trait::async_trait;
@@ -34,7 +35,11 @@ impl Keeper for FileKeeper {
     async fn load(&self) -> Result<Option<String>, String> {
         let file = self.0.clone();
         let read = tokio::task::spawn_blocking(move || file.read()).await;
-        read.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+        match read.map_err(|error| error.to_string())? {
+            // What is no text, or too long, is no document: it is damaged, and reading it again won't help.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(Some(String::new())),
+            read => read.map_err(|error| error.to_string()),
+        }
     }
 
     async fn save(&self, document: &str) -> Result<(), String> {
@@ -59,6 +64,13 @@ mod tests {
         assert_eq!(keeper("work").load().await, Ok(Some("{}".to_owned())));
         assert_eq!(keeper("default").load().await, Ok(None));
         assert!(state.path().join("channels/matrix-work.json").is_file());
+        let path = state.path().join("channels/matrix-work.json");
+        #[allow(clippy::disallowed_methods, reason = "a disk that fails")]
+        std::fs::write(&path, b"\xff").unwrap();
+        assert_eq!(keeper("work").load().await, Ok(Some(String::new())), "damaged");
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        assert!(keeper("work").load().await.is_err(), "not read");
         let login = FileKeeper::of_login(state.path(), &AccountKey::parse("matrix", "work").unwrap());
         assert_eq!(login.load().await, Ok(None));
     }
