@@ -42,7 +42,7 @@ use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use crate::body::{Bodies, SMALL};
-use crate::quota::{Exhausted, Quota};
+use crate::quota::{AddressQuota, Exhausted};
 use crate::server::Peer;
 use crate::site::{Site, Sites};
 
@@ -52,8 +52,8 @@ pub(crate) struct Chat {
     pub(crate) sites: Sites,
     /// Behind a reverse proxy everybody comes from loopback.
     pub(crate) is_proxied: bool,
-    pub(crate) pages: Arc<Quota>,
-    pub(crate) deliveries: Arc<Quota>,
+    pub(crate) pages: AddressQuota,
+    pub(crate) deliveries: AddressQuota,
     pub(crate) bodies: Arc<Bodies>,
     pub(crate) closing: CancellationToken,
 }

@@ -44,7 +44,7 @@ pub use secrets::Secrets;
 pub(crate) use keeper::keep;
 pub(crate) use upgrade::{is_upgrade, open};
 
-use crate::quota::Quota;
+use crate::quota::AddressQuota;
 use crate::site::Sites;
 use live::Live;
 use lockout::Lockout;
@@ -75,7 +75,7 @@ pub(crate) struct Gate {
     trusted: Vec<Network>,
     world: World,
     sites: Sites,
-    strangers: Arc<Quota>,
+    strangers: AddressQuota,
     lockout: Lockout,
     live: Arc<Live>,
     /// Somebody should look at the files again.
@@ -113,7 +113,7 @@ impl Gate {
         closing: CancellationToken,
     ) -> Arc<Self> {
         let DeviceAccess { devices, nodes, secrets, trusted, world } = access;
-        let strangers = Quota::new(STRANGERS, STRANGERS_OF_ADDRESS, is_proxied);
+        let strangers = AddressQuota::new(STRANGERS, STRANGERS_OF_ADDRESS, is_proxied);
         let (lockout, live, poke) = Default::default();
         let store = devices;
         Arc::new(Self {

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::body::Bodies;
 use crate::device::{self, DeviceAccess};
 use crate::limits::Limits;
-use crate::quota::Quota;
+use crate::quota::{AddressQuota, Quota};
 use crate::site::{PublicUrl, Sites};
 use crate::{chat, server, webhook};
 
@@ -101,7 +101,8 @@ impl Gateway {
         let bodies = Bodies::new(&limits);
         let webhooks = webhook::Webhooks {
             pipeline: self.pipeline.clone(),
-            deliveries: Quota::new(limits.deliveries, limits.deliveries.div_ceil(4), true),
+            deliveries: AddressQuota::new(limits.deliveries, limits.deliveries.div_ceil(4), true),
+            accounts: Quota::new(limits.deliveries, limits.per_account()),
             bodies: Arc::clone(&bodies),
             largest: limits.webhook_bytes,
         };
@@ -113,8 +114,8 @@ impl Gateway {
             let chat = chat::Chat {
                 sites: Sites::new(port, self.public_url.as_ref()),
                 is_proxied,
-                pages: Quota::new(limits.pages, limits.pages_per_address, is_proxied),
-                deliveries: Quota::new(limits.deliveries, limits.deliveries_per_address, is_proxied),
+                pages: AddressQuota::new(limits.pages, limits.pages_per_address, is_proxied),
+                deliveries: AddressQuota::new(limits.deliveries, limits.deliveries_per_address, is_proxied),
                 inbox: self.pipeline.inbox(),
                 webchat,
                 bodies,

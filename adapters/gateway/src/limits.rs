@@ -15,7 +15,8 @@ pub struct Limits {
     /// from there.
     pub pages_per_address: usize,
     /// Requests at once on their way to the gate: web hooks, and as many web-chat messages. Of web hooks one network
-    /// address other than loopback gets a quarter.
+    /// address other than loopback gets a quarter; and so does one account, but no more than half of `large_bodies`: its
+    /// messages wait with their bodies while the conversation that they are for is full.
     pub deliveries: usize,
     /// Web-chat messages of one network address on their way to the gate; with a public URL loopback is not counted.
     pub deliveries_per_address: usize,
@@ -32,6 +33,13 @@ pub struct Limits {
     pub stalled_for: Duration,
     /// How long requests have to finish at the end.
     pub end_within: Duration,
+}
+
+impl Limits {
+    /// Web hooks of one account at once.
+    pub(crate) fn per_account(&self) -> usize {
+        self.deliveries.div_ceil(4).min(self.large_bodies.div_ceil(2))
+    }
 }
 
 impl Default for Limits {

@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::limits::Limits;
-use crate::quota::{Quota, Ticket};
+use crate::quota::{AddressQuota, Ticket};
 
 /// The network address at the other end of the connection: every request carries it. What a header claims about it
 /// (`X-Forwarded-For`) is never asked.
@@ -88,7 +88,7 @@ pub(crate) async fn serve(
 /// Accepts connections, for ever.
 async fn accept(listener: TcpListener, limits: &Limits, tasks: &TaskTracker, connection: &Arc<Connection>) {
     let room = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
-    let addresses = Quota::new(limits.connections, limits.connections_per_address, true);
+    let addresses = AddressQuota::new(limits.connections, limits.connections_per_address, true);
     loop {
         // A connection that there is no room for waits in the system's queue; those before it end in bounded time.
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };

@@ -11,13 +11,15 @@ use dmgate::{AccountKey, Pipeline};
 use http::{StatusCode, header};
 
 use crate::body::{Bodies, Whole};
-use crate::quota::Quota;
+use crate::quota::{AddressQuota, Exhausted, Quota};
 use crate::server::Peer;
 
 #[derive(Clone)]
 pub(crate) struct Webhooks {
     pub(crate) pipeline: Pipeline,
-    pub(crate) deliveries: Arc<Quota>,
+    pub(crate) deliveries: AddressQuota,
+    /// One account's share: its messages may wait until a conversation has room for them.
+    pub(crate) accounts: Arc<Quota<AccountKey>>,
     pub(crate) bodies: Arc<Bodies>,
     /// The largest body, in bytes.
     pub(crate) largest: usize,
@@ -52,18 +54,23 @@ async fn deliver(
         }
     };
     // Not before the body is here: who sends one slowly must not take the place of who does not.
-    let ticket = match webhooks.deliveries.take(from) {
-        Ok(ticket) => ticket,
-        Err(exhausted) => {
+    let tickets = webhooks.deliveries.take(from).map_err(Exhausted::status).and_then(|ticket| {
+        let share = webhooks.accounts.take(Some(account.clone()));
+        // It is not the caller who calls too often.
+        share.map(|share| (ticket, share)).map_err(|_| StatusCode::SERVICE_UNAVAILABLE)
+    });
+    let tickets = match tickets {
+        Ok(tickets) => tickets,
+        Err(status) => {
             // Whoever it was: a flood of strangers must not become a flood of lines.
             tracing::debug!(%account, "a web hook is turned away: too many at once");
-            return exhausted.status().into_response();
+            return status.into_response();
         }
     };
     let request = http::Request::from_parts(head, bytes);
     // A task of its own: a platform that hangs up early must not cut a message off half-way.
     let answer = tokio::spawn(async move {
-        let _under_way = (ticket, room);
+        let _under_way = (tickets, room);
         webhooks.pipeline.webhook(&account, request).await
     });
     match answer.await {

@@ -23,12 +23,15 @@ use dmgate_gateway::Limits;
 use support::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// Keeps what came in.
 struct Hooked {
     meta: ChannelMeta,
     requests: Mutex<Vec<http::Request<Bytes>>>,
+    /// So many are answered, and the others wait.
+    room: Semaphore,
 }
 
 #[async_trait]
@@ -48,9 +51,11 @@ impl ChannelAdapter for Hooked {
 
     async fn webhook(&self, request: http::Request<Bytes>) -> Webhook {
         self.requests.lock().unwrap().push(request);
-        let response =
-            http::Response::builder().status(207).header("x-proof", "1").body("seen".into()).unwrap();
-        Webhook { response, messages: Vec::new() }
+        self.room.acquire().await.unwrap().forget();
+        let mut hook = Webhook::status(http::StatusCode::MULTI_STATUS);
+        hook.response.headers_mut().insert("x-proof", http::HeaderValue::from_static("1"));
+        *hook.response.body_mut() = "seen".into();
+        hook
     }
 
     async fn send_text(&self, _route: &ReplyRoute, _text: &OutboundText) -> Result<(), SendError> {
@@ -63,9 +68,13 @@ impl ChannelAdapter for Hooked {
 }
 
 fn hooked() -> Arc<Hooked> {
-    let account = AccountKey::parse("hooked", "work").unwrap();
+    hooked_with("work", Semaphore::MAX_PERMITS)
+}
+
+fn hooked_with(account: &str, room: usize) -> Arc<Hooked> {
+    let account = AccountKey::parse("hooked", account).unwrap();
     let meta = ChannelMeta { account, id_line: "id".into(), text_limit: 100, idempotent_sends: false };
-    Arc::new(Hooked { meta, requests: Mutex::default() })
+    Arc::new(Hooked { meta, requests: Mutex::default(), room: Semaphore::new(room) })
 }
 
 /// Short times, so that running out of them is quick.
@@ -196,6 +205,29 @@ async fn who_sends_slowly_takes_nobodys_place() {
     }
     assert_eq!(server.post_with("/webhooks/hooked/work", "", "{}").await.status, 207);
     assert_eq!(server.write(&ann, "hello").await.status, 202);
+}
+
+#[tokio::test]
+async fn an_account_whose_messages_wait_leaves_the_others_their_place() {
+    let (full, free) = (hooked_with("full", 0), hooked());
+    let limits = Limits { deliveries: 8, ..Limits::default() };
+    let adapters = [&full, &free].map(|adapter| Arc::clone(adapter) as Arc<dyn ChannelAdapter>);
+    let server = Server::with(limits, adapters.into()).await;
+    let post =
+        "POST /webhooks/hooked/full HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}";
+    let waiting = [connect(&server, post).await, connect(&server, post).await];
+    while full.requests.lock().unwrap().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..10 {
+        assert_eq!(server.post_with("/webhooks/hooked/full", "", "{}").await.status, 503, "come again");
+        assert_eq!(server.post_with("/webhooks/hooked/work", "", "{}").await.status, 207);
+    }
+    full.room.add_permits(9);
+    for stream in waiting {
+        assert!(rest(stream).await.starts_with("HTTP/1.1 207 "));
+    }
+    assert_eq!(server.post_with("/webhooks/hooked/full", "", "{}").await.status, 207);
 }
 
 #[tokio::test]
