@@ -38,7 +38,8 @@ pub trait ChannelAdapter: Send + Sync + 'static {
     }
 
     /// Answers one web hook request and returns the events in it. Authenticity is proven first, on the raw body. An
-    /// adapter without web hooks answers 404.
+    /// adapter without web hooks answers 404. An event counts as taken when [`Webhook::taken`] is called, and not before:
+    /// until then a repeat of it must not be confirmed.
     async fn webhook(&self, _request: http::Request<Bytes>) -> Webhook {
         Webhook::status(http::StatusCode::NOT_FOUND)
     }
@@ -102,13 +103,16 @@ pub enum ChannelStatus {
 }
 
 /// The answer to a web hook, and the events that were in it.
-#[derive(Debug)]
+///
+/// One that is dropped before it is [taken](Webhook::taken) was lost on its way, by a panic for instance: what was to be
+/// done then is dropped too, and what it held (the mark of an event that is under way) can tell by that.
 pub struct Webhook {
     /// What the platform gets.
     pub response: http::Response<Bytes>,
     /// What goes to the gate before the response is sent. A platform whose deadline is short gets its response when
     /// these are queued, not when they are worked off.
     pub messages: Vec<InboundMessage>,
+    once_taken: Vec<Box<dyn FnOnce() + Send>>,
 }
 
 impl Webhook {
@@ -117,7 +121,29 @@ impl Webhook {
     pub fn status(status: http::StatusCode) -> Self {
         let mut response = http::Response::new(Bytes::new());
         *response.status_mut() = status;
-        Self { response, messages: Vec::new() }
+        Self { response, messages: Vec::new(), once_taken: Vec::new() }
+    }
+
+    /// Adds an event, and what is to be done once all events are taken.
+    pub fn add(&mut self, message: InboundMessage, once_taken: impl FnOnce() + Send + 'static) {
+        self.messages.push(message);
+        self.once_taken.push(Box::new(once_taken));
+    }
+
+    /// Says that the gate has all events, decided and queued.
+    #[must_use = "the platform waits for the response"]
+    pub fn taken(mut self) -> Self {
+        for note in self.once_taken.drain(..) {
+            note();
+        }
+        self
+    }
+}
+
+impl fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (response, messages) = (&self.response, &self.messages);
+        f.debug_struct("Webhook").field("response", response).field("messages", messages).finish()
     }
 }
 

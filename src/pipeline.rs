@@ -117,11 +117,11 @@ impl Pipeline {
         };
         let (this, adapter) = (self.clone(), Arc::clone(&line.adapter));
         let work = self.0.tasks.spawn(async move {
-            let Webhook { response, messages } = adapter.webhook(request).await;
-            for message in messages {
+            let mut hook = adapter.webhook(request).await;
+            for message in std::mem::take(&mut hook.messages) {
                 this.take(message).await;
             }
-            response
+            hook.taken().response
         });
         work.await.unwrap_or_else(|_| {
             tracing::error!(%account, "the channel broke down in a web hook");

@@ -22,10 +22,10 @@ pub fn check(data: &[u8]) {
             None => data.to_vec(),
         };
         for wrong in ["", "s3cre", "s3cret0", "S3CRET"] {
-            let Webhook { response, messages } = call(adapter, wrong, &data);
+            let Webhook { response, messages, .. } = call(adapter, wrong, &data);
             assert!(response.status() == 401 && messages.is_empty(), "without the secret");
         }
-        let Webhook { response, messages } = call(adapter, "s3cret", &data);
+        let Webhook { response, messages, .. } = call(adapter, "s3cret", &data);
         let update: Option<Value> = serde_json::from_slice(&data).ok();
         let is_update = update.as_ref().is_some_and(|update| update["update_id"].is_i64());
         assert_eq!(response.status().as_u16(), if is_update { 200 } else { 400 });

@@ -16,9 +16,10 @@ fn request() -> http::Request<Bytes> {
 
 /// A mocked adapter with a web hook that brings one message of this sender.
 fn hooked(mut adapter: MockChannelAdapter, id: &'static str) -> MockChannelAdapter {
-    adapter.expect_webhook().returning(move |_| Webhook {
-        messages: vec![message(id, "by hook")],
-        ..Webhook::status(StatusCode::OK)
+    adapter.expect_webhook().returning(move |_| {
+        let mut hook = Webhook::status(StatusCode::OK);
+        hook.messages.push(message(id, "by hook"));
+        hook
     });
     adapter
 }
@@ -166,4 +167,62 @@ async fn a_collecting_inbox_says_when_nobody_collects() {
     assert_eq!(messages.recv().await.map(|message: InboundMessage| message.text).as_deref(), Some("hi"));
     drop(messages);
     assert!(!inbox.deliver(message("42", "hi")).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_web_hooks_events_are_taken_when_all_are_queued_and_lost_if_something_breaks_down() {
+    let ground = Ground::new();
+    allow(&*ground.store, "42").await;
+    let (mut adapter, _sends) = adapter(vec![]);
+    let (told, mut tells) = tokio::sync::mpsc::unbounded_channel();
+    let mut calls = 0;
+    adapter.expect_webhook().returning(move |_| {
+        calls += 1;
+        let (mut hook, told) = (Webhook::status(StatusCode::OK), told.clone());
+        // More than a conversation holds.
+        for number in 0..40 {
+            let told = Told(told.clone(), calls);
+            hook.add(message("42", &number.to_string()), move || told.taken());
+        }
+        assert_ne!(calls, 2, "on purpose");
+        hook
+    });
+    let (agent, mut works) = desk();
+    let running = ground.run(adapter, agent);
+    let pipeline = running.pipeline.clone();
+    let under_way = tokio::spawn(async move { call(&pipeline).await });
+    tokio::time::sleep(HOUR).await;
+    assert!(!under_way.is_finished() && tells.try_recv().is_err(), "some still wait");
+    for number in 0..40 {
+        let work = works.next().await;
+        assert_eq!(work.text(), number.to_string());
+        work.answer("ok");
+    }
+    assert_eq!(soon("the answer", under_way).await.unwrap(), StatusCode::OK);
+    for _ in 0..40 {
+        assert_eq!(tells.try_recv(), Ok((1, true)));
+    }
+    assert_eq!(call(&running.pipeline).await, StatusCode::INTERNAL_SERVER_ERROR);
+    for _ in 0..40 {
+        assert_eq!(tells.try_recv(), Ok((2, false)));
+    }
+    running.stop().await;
+}
+
+/// Tells which call it is of, and whether its event was taken.
+struct Told(tokio::sync::mpsc::UnboundedSender<(u32, bool)>, u32);
+
+impl Told {
+    fn taken(mut self) {
+        self.0.send((self.1, true)).unwrap();
+        self.1 = 0;
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if self.1 > 0 {
+            self.0.send((self.1, false)).unwrap();
+        }
+    }
 }

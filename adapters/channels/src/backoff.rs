@@ -36,6 +36,26 @@ impl Backoff {
     }
 }
 
+/// How often [`insist`] asks.
+const TRIES: u32 = 5;
+
+/// Asks, a few times if there is no answer: for what came in a web hook of a platform that never repeats one. Whoever
+/// hangs up meanwhile, [`dmgate::Pipeline::webhook`] goes on.
+pub(crate) async fn insist<T, E, F: Future<Output = Result<T, E>>>(
+    world: &World,
+    (first, longest): (Duration, Duration),
+    ask: impl Fn() -> F,
+) -> Result<T, E> {
+    let mut backoff = Backoff::new(world.clone(), first, longest);
+    for _ in 1..TRIES {
+        if let Ok(answer) = ask().await {
+            return Ok(answer);
+        }
+        tokio::time::sleep(backoff.next()).await;
+    }
+    ask().await
+}
+
 /// Waits; `false` if the wait was cut short by a shutdown.
 pub(crate) async fn wait(duration: Duration, shutdown: &CancellationToken) -> bool {
     tokio::select! {

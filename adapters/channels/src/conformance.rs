@@ -122,7 +122,25 @@ pub async fn check(table: &Table, transport: &str, mut open: impl AsyncFnMut(&Ca
     }
 }
 
+/// A web hook's event that the gate does not have yet must neither count a second time nor be confirmed when it is
+/// repeated: the first one may still get lost. Then it counts.
+async fn is_not_confirmed_before_it_is_taken(case: &Case, subject: &mut Subject) {
+    let Some(before) = case.before().last() else { return };
+    let Some(under_way) = subject.call(before).await else { return };
+    assert_eq!(under_way.messages.len(), 1, "{case}: the first time it is a message");
+    if let Some(repeat) = subject.call(before).await {
+        let status = repeat.response.status();
+        assert!(
+            status.is_server_error() && repeat.messages.is_empty(),
+            "{case}: a repeat of what nobody has taken yet is answered {status}"
+        );
+    }
+}
+
 async fn run(case: &Case, subject: &mut Subject) {
+    if case.kind == Kind::Duplicate {
+        is_not_confirmed_before_it_is_taken(case, subject).await;
+    }
     for before in case.before() {
         let given = subject.give(before).await;
         shows_no_secret(case, subject, &given);

@@ -20,7 +20,6 @@ mod encryption;
 mod event;
 mod frame;
 mod hook;
-mod memory;
 mod parts;
 mod post;
 mod send;
@@ -40,14 +39,15 @@ use dmgate::{
     InboundMessage, Inbox, OutboundText, Permit, ReplyRoute, SendError, SenderId, Webhook, World,
 };
 use hook::Hook;
-use memory::Memory;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::adapter::{Channel, Feature, Setup, Transport};
+use crate::dedupe::Again;
 use crate::dial::Proxy;
 use crate::hosts::Hosts;
 use crate::life::RETRY;
+use crate::memory::{Memory, Remembered};
 use crate::options::ConfigError;
 use crate::status::StatusCell;
 
@@ -106,14 +106,14 @@ impl Feishu {
     }
 
     /// What an event says, if it says anything that someone sent and that did not come before.
-    async fn read(&self, event: &Value) -> Option<InboundMessage> {
+    async fn read(&self, event: &Value) -> Result<Option<(InboundMessage, Remembered)>, Again> {
         let account = &self.meta.account;
-        if !self.memory.is_new(event::id(event)?).await {
-            return None;
-        }
-        event::parse(account, self.api.app_id(), self.own_id.get().map(String::as_str), event)
-            .inspect_err(|reason| tracing::debug!(%account, "an event is dropped: {reason}"))
-            .ok()
+        let Some(id) = event::id(event) else { return Ok(None) };
+        let Some(claim) = self.memory.claim([id.to_owned()]).await? else { return Ok(None) };
+        let own_id = self.own_id.get().map(String::as_str);
+        let message = event::parse(account, self.api.app_id(), own_id, event)
+            .inspect_err(|reason| tracing::debug!(%account, "an event is dropped: {reason}"));
+        Ok(message.ok().map(|message| (message, claim)))
     }
 
     fn ready(&self, inbox: &Inbox) {
@@ -129,16 +129,13 @@ impl ChannelAdapter for Feishu {
     }
 
     async fn run(&self, inbox: Inbox, shutdown: CancellationToken) -> Result<(), ChannelError> {
-        let ended = CancellationToken::new();
         let receive = async {
-            let outcome = match &self.hook {
+            match &self.hook {
                 None => self.connect(&inbox, &shutdown).await,
                 Some(_) => self.attend(&inbox, &shutdown).await,
-            };
-            ended.cancel();
-            outcome
+            }
         };
-        tokio::join!(receive, self.memory.keep(&ended)).0
+        self.memory.keep(receive).await
     }
 
     fn refuses(&self, head: &http::request::Parts) -> Option<http::StatusCode> {

@@ -3,9 +3,9 @@
 //! Google calls our web server with an event and a bearer token. What is proven depends on what the app's page names as
 //! audience:
 //!
-//! - our address: an ID token of Google's, for that address, whose authenticated `email` is the one of Google Chat, or
-//!   for an add-on exactly the one that the owner configured. Any token of Google's for our address proves nothing alone:
-//!   whoever has an account there can have one;
+//! - our address, for an add-on: an ID token of Google's, for that address, whose authenticated `email` is exactly the one
+//!   that the owner configured. Any token of Google's for our address proves nothing alone: whoever has an account there
+//!   can have one, and that of Google Chat itself, which serves apps that are no add-ons, names no app;
 //! - the number of the project: a token that `chat@system.gserviceaccount.com` signed itself, for that number.
 //!
 //! The sender is the user of the event (`users/…`, of type `HUMAN`); names and addresses are for display. A space is
@@ -128,7 +128,7 @@ impl ChannelAdapter for GoogleChat {
     }
 
     async fn webhook(&self, request: http::Request<Bytes>) -> Webhook {
-        self.take(request).await
+        self.take(request).await.unwrap_or_else(Webhook::status)
     }
 
     async fn send_text(&self, route: &ReplyRoute, text: &OutboundText) -> Result<(), SendError> {

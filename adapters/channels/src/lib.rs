@@ -82,6 +82,8 @@ mod lines;
 pub mod login;
 #[cfg(feature = "_http")]
 mod media;
+#[cfg(feature = "_http")]
+mod memory;
 pub mod options;
 mod programs;
 #[cfg(test)]

@@ -35,8 +35,8 @@ use dmgate::{
 use tokio_util::sync::CancellationToken;
 
 use crate::adapter::{Channel, Feature, Setup, Transport};
-use crate::dedupe::Dedupe;
 use crate::life::RETRY;
+use crate::memory::Memory;
 use crate::options::ConfigError;
 use crate::secret::Secret;
 use crate::status::StatusCell;
@@ -58,7 +58,7 @@ pub struct Line {
     secret: Secret,
     /// Where LINE calls us.
     url: String,
-    seen: Dedupe<String>,
+    memory: Memory,
     status: StatusCell,
     world: World,
     pace: Pace,
@@ -94,7 +94,7 @@ impl Line {
             meta: setup.meta(5_000, true),
             secret: config.channel_secret,
             url,
-            seen: Dedupe::new(4_096),
+            memory: Memory::new(setup.account.clone(), setup.keeper),
             status: StatusCell::new(setup.account),
             world: setup.world,
             pace: PACE,
@@ -109,7 +109,7 @@ impl ChannelAdapter for Line {
     }
 
     async fn run(&self, inbox: Inbox, shutdown: CancellationToken) -> Result<(), ChannelError> {
-        self.register(&inbox, &shutdown).await
+        self.memory.keep(self.register(&inbox, &shutdown)).await
     }
 
     fn refuses(&self, head: &http::request::Parts) -> Option<http::StatusCode> {
@@ -117,7 +117,7 @@ impl ChannelAdapter for Line {
     }
 
     async fn webhook(&self, request: http::Request<Bytes>) -> Webhook {
-        self.take(request)
+        self.take(request).await.unwrap_or_else(Webhook::status)
     }
 
     async fn send_text(&self, route: &ReplyRoute, text: &OutboundText) -> Result<(), SendError> {

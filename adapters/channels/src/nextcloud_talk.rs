@@ -2,7 +2,7 @@
 //!
 //! What is proven: the caller knows the secret of `occ talk:bot:install`. It signs each call: HMAC-SHA256 over a random
 //! value in a header and the raw body, looked at before anything is parsed. A random value counts once, and only a
-//! proven call uses it up; the server never repeats a call, so what comes twice is a copy. It must also name itself as
+//! proven call uses it up; the server never repeats a call, so what comes twice is a copy, also after a restart. It must also name itself as
 //! the server that is configured.
 //!
 //! The sender is a `users/` actor: its uid, which the server authenticated. Guests, e-mail guests and users of other servers
@@ -12,8 +12,9 @@
 //! the conversation (`api_user`); without one, nothing is direct. The bot is no participant: in a one-to-one conversation
 //! are two people beside it, the sender and `api_user`, and both read the code. What `api_user` writes is our own.
 //!
-//! The server waits 5 seconds, takes 200 and 202 for success, and does not try again: a proven call is always answered
-//! with 200.
+//! The server waits 5 seconds, takes 200 and 202 for success, and does not try again: a proven call is answered with 200,
+//! unless it is the copy of one that is under way. Where the server does not say what a conversation is, it is asked a few
+//! times before the message is given up; the answer comes late then, which the server writes into its log.
 
 mod cloud;
 mod config;
@@ -40,8 +41,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::adapter::{Channel, Feature, Setup, Transport};
 use crate::api::Trouble;
-use crate::dedupe::Dedupe;
 use crate::life::{End, RETRY, stay_connected};
+use crate::memory::Memory;
 use crate::options::ConfigError;
 use crate::secret::Secret;
 use crate::status::StatusCell;
@@ -70,8 +71,7 @@ pub struct NextcloudTalk {
     rooms: Rooms,
     /// The uid of `api_user`, once the server has said it: people log in with mail addresses too.
     own_uid: OnceLock<String>,
-    nonces: Dedupe<String>,
-    seen: Dedupe<(String, String)>,
+    memory: Memory,
     status: StatusCell,
     world: World,
     retry: (Duration, Duration),
@@ -97,8 +97,7 @@ impl NextcloudTalk {
             backend,
             rooms: Rooms::default(),
             own_uid: OnceLock::new(),
-            nonces: Dedupe::new(16_384),
-            seen: Dedupe::new(4_096),
+            memory: Memory::new(setup.account.clone(), setup.keeper),
             status: StatusCell::new(setup.account),
             world: setup.world,
             retry: RETRY,
@@ -138,13 +137,16 @@ impl ChannelAdapter for NextcloudTalk {
     }
 
     async fn run(&self, inbox: Inbox, shutdown: CancellationToken) -> Result<(), ChannelError> {
-        if self.cloud.has_user() {
-            let attend = || self.attend(&inbox, &shutdown);
-            return stay_connected(&self.world, self.retry, &self.status, &shutdown, attend).await;
-        }
-        self.status.set(ChannelStatus::NeedsLogin(NOBODY.to_owned()));
-        shutdown.cancelled().await;
-        Ok(())
+        let receive = async {
+            if self.cloud.has_user() {
+                let attend = || self.attend(&inbox, &shutdown);
+                return stay_connected(&self.world, self.retry, &self.status, &shutdown, attend).await;
+            }
+            self.status.set(ChannelStatus::NeedsLogin(NOBODY.to_owned()));
+            shutdown.cancelled().await;
+            Ok(())
+        };
+        self.memory.keep(receive).await
     }
 
     fn refuses(&self, head: &http::request::Parts) -> Option<http::StatusCode> {
@@ -152,7 +154,7 @@ impl ChannelAdapter for NextcloudTalk {
     }
 
     async fn webhook(&self, request: http::Request<Bytes>) -> Webhook {
-        self.take(request).await
+        self.take(request).await.unwrap_or_else(Webhook::status)
     }
 
     async fn send_text(&self, route: &ReplyRoute, text: &OutboundText) -> Result<(), SendError> {

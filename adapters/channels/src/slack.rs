@@ -10,7 +10,8 @@
 //!
 //! A conversation is one-to-one if the event says that its channel is an `im` and that it reaches us as our bot: an app
 //! that a person gave a token to also sees that person's own direct messages, which are called `im` too. Where the event
-//! does not say it (commands, buttons) Slack is asked about the channel with the bot's token.
+//! does not say it (commands, buttons) Slack is asked about the channel with the bot's token. Where it has no answer, the
+//! event is not acknowledged, and comes again.
 //!
 //! An event is acknowledged after the gate has taken it. Slack wants that within three seconds and sends it again after
 //! that, up to three times, over whichever socket: what comes again is dropped, and acknowledged in its turn, after the
@@ -30,7 +31,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use api::SlackApi;
@@ -42,16 +43,17 @@ use dmgate::{
     FetchError, InboundMessage, Inbox, Origin, OutboundText, Permit, ReplyRoute, SendError, SenderId,
     Webhook, World,
 };
-use event::Said;
+use event::{Said, Way};
 use hook::Hook;
 use identity::Identity;
 use route::Route;
 use tokio_util::sync::CancellationToken;
 
 use crate::adapter::{Channel, Feature, Setup, Transport};
-use crate::dedupe::Dedupe;
+use crate::dedupe::{Again, Claim, Dedupe};
 use crate::dial::Proxy;
 use crate::hosts::Hosts;
+use crate::kept::Latest;
 use crate::life::{End, RETRY};
 use crate::options::ConfigError;
 use crate::status::StatusCell;
@@ -83,6 +85,8 @@ pub struct Slack {
     hosts: Hosts,
     proxy: Option<Proxy>,
     seen: Dedupe<String>,
+    /// Whose the direct conversations are that Slack was asked about.
+    people: Mutex<Latest<String, String, 1_024>>,
     status: StatusCell,
     world: World,
     /// The first and the longest wait between two connections.
@@ -109,34 +113,53 @@ impl Slack {
             hosts: Hosts::new(HOSTS, [config.api_base.as_str()]),
             proxy: socket_proxy,
             seen: Dedupe::new(REMEMBERED),
+            people: Mutex::default(),
             status: StatusCell::new(setup.account),
             world: setup.world,
             retry: RETRY,
         })
     }
 
-    /// What goes to the gate of something that was read; `None` for what can't be read and what came before.
-    async fn settle(&self, said: Result<Said, &'static str>) -> Option<InboundMessage> {
+    /// What goes to the gate of something that was read, and what it is known by when it comes again; `None` for what
+    /// can't be read and what came before.
+    async fn settle(
+        &self,
+        said: Result<Said, &'static str>,
+    ) -> Result<Option<(InboundMessage, Claim<String>)>, Again> {
         let account = &self.meta.account;
         let tell = |reason: &&str| tracing::debug!(%account, "an event is dropped: {reason}");
-        let Said { mut message, way, marks } = said.inspect_err(tell).ok()?;
-        // Each is noted, whichever of them is known.
-        if marks.into_iter().filter(|mark| !self.seen.is_new(mark.clone())).count() > 0 {
-            return None;
-        }
-        let Some(way) = way else { return Some(message) };
+        let Ok(Said { mut message, way, marks }) = said.inspect_err(tell) else { return Ok(None) };
+        let Some(claim) = self.seen.claim(marks)? else { return Ok(None) };
+        let Some(way) = way else { return Ok(Some((message, claim))) };
         // INVARIANT I16: where the event does not prove it, only Slack's own word makes a conversation one-to-one.
         if message.conversation == Conversation::Unknown
             && message.event.acts()
             && message.origin == Origin::Person
-            && self.api.is_between_us(&way).await
+            && self.is_between_us(&way).await?
         {
             message.conversation = Conversation::Direct;
         }
         if message.conversation == Conversation::Direct {
             message.route = way.route.to_reply();
         }
-        Some(message)
+        Ok(Some((message, claim)))
+    }
+
+    /// Whether a conversation is between this person and our bot. Whose a direct conversation is never changes.
+    async fn is_between_us(&self, way: &Way) -> Result<bool, Again> {
+        let known = self.people.lock().unwrap_or_else(PoisonError::into_inner).get(&way.route.to).cloned();
+        let user = match known {
+            Some(user) => Some(user),
+            None => self.api.user_of(&way.route.to).await.map_err(|error| {
+                let account = &self.meta.account;
+                tracing::warn!(%account, "whether a message is direct is not known, it has to come again: {error}");
+                Again
+            })?,
+        };
+        let Some(user) = user else { return Ok(false) };
+        let is_theirs = user == way.user;
+        self.people.lock().unwrap_or_else(PoisonError::into_inner).put(way.route.to.clone(), user);
+        Ok(is_theirs)
     }
 
     /// Asks Slack who we are; the error is how a connection ends without it.

@@ -107,7 +107,7 @@ impl ChannelAdapter for SynologyChat {
     }
 
     async fn webhook(&self, request: http::Request<Bytes>) -> Webhook {
-        self.take(request).await
+        self.take(request).await.unwrap_or_else(Webhook::status)
     }
 
     async fn send_text(&self, route: &ReplyRoute, text: &OutboundText) -> Result<(), SendError> {

@@ -137,7 +137,7 @@ impl ChannelAdapter for Telegram {
     async fn webhook(&self, request: http::Request<Bytes>) -> Webhook {
         match &self.hook {
             None => Webhook::status(http::StatusCode::NOT_FOUND),
-            Some(hook) => self.take(hook, request),
+            Some(hook) => self.take(hook, request).unwrap_or_else(Webhook::status),
         }
     }
 

@@ -7,7 +7,7 @@
 //! - a [`bearer`] token, which `jwt.rs` verifies: the head decides as far as it can without waiting;
 //! - a signature: the head must be a POST ([`is_post`]) with the headers of the signature ([`header`]), then
 //!   `signature.rs` looks at the raw body;
-//! - a secret in a field of the body: [`is_post`], [`whole`], then [`Form::is`] or the parsed JSON.
+//! - a secret in a field of the body: [`is_post`], [`whole`], then [`Form::proven`] or the parsed JSON.
 
 use bytes::Bytes;
 use dmgate::Webhook;
@@ -116,6 +116,15 @@ impl Form {
         Self(form_urlencoded::parse(text).into_owned().collect())
     }
 
+    /// What a body holds in which the secret stands under `name`, once; nothing of another body is kept.
+    pub(crate) fn proven(body: &[u8], name: &str, secret: &Secret) -> Result<Self, StatusCode> {
+        let mut given = form_urlencoded::parse(body).filter(|(key, _)| key == name);
+        match (given.next(), given.next()) {
+            (Some((_, given)), None) if secret.is(given.as_bytes()) => Ok(Self::parse(body)),
+            _ => Err(StatusCode::UNAUTHORIZED),
+        }
+    }
+
     /// A value that is there once.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let mut found = self.0.iter().filter(|(key, _)| key == name);
@@ -222,6 +231,18 @@ mod tests {
         assert_eq!(form.get("user_id"), None, "which of the two?");
         assert!(form.has("user_id", |id| id == "5") && !form.has("text", str::is_empty));
         assert!(form.is(&["token"], &Secret::new("s3cret")) && !form.is(&["text"], &Secret::new("s3cret")));
+    }
+
+    #[test]
+    fn i14_a_form_that_does_not_hold_the_secret_once_is_none() {
+        let secret = Secret::new("s3 cret");
+        let status = |body: &str| Form::proven(body.as_bytes(), "token", &secret).err().map(|it| it.as_u16());
+        assert_eq!((status("a=b&token=s3+cret"), status("t%6fken=s3%20cret&a&a&")), (None, None));
+        for wrong in
+            ["", "token", "token=", "a=s3+cret", "token=s3+cret&token=s3+cret", "token=&token=s3+cret"]
+        {
+            assert_eq!(status(wrong), Some(401), "{wrong}");
+        }
     }
 
     #[test]

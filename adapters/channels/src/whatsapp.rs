@@ -2,8 +2,8 @@
 //!
 //! **Cloud.** Meta calls our web hook. What is proven: the caller knows the app's secret, with which it signs the raw body (HMAC-SHA256);
 //! that is looked at before anything is parsed. Before it calls, Meta asks once with `GET` whether we know the verify
-//! token. A signature has no stamp, so a copy is known by the ids of the messages in it. Meta repeats for days what was not
-//! answered with 200.
+//! token. A signature has no stamp, so a copy is known by the ids of the messages in it, which are remembered over restarts, and
+//! by their age: Meta repeats for seven days what was not answered with 200, and what is older than eight is dropped.
 //!
 //! The sender is the business-scoped id where the message has one: it belongs to the person, and is another after a change
 //! of the number. The telephone number in the same message is an alias then, and the only id else. A number can go to
@@ -41,9 +41,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::adapter::{Channel, Feature, Setup, Transport};
 use crate::bridge::{self, Bridge};
-use crate::dedupe::Dedupe;
 use crate::life::{End, RETRY, stay_connected};
 use crate::login::{LoggedIn, Login, LoginError};
+use crate::memory::Memory;
 use crate::options::ConfigError;
 use crate::status::StatusCell;
 
@@ -88,7 +88,7 @@ pub struct WhatsApp {
     meta: ChannelMeta,
     graph: Graph,
     hook: hook::Hook,
-    seen: Dedupe<String>,
+    memory: Memory,
     status: StatusCell,
     world: World,
     retry: (Duration, Duration),
@@ -112,7 +112,7 @@ impl WhatsApp {
             meta: setup.meta(TEXT_LIMIT, false),
             graph: Graph::new(&config).map_err(invalid)?,
             hook: hook::Hook::new(config),
-            seen: Dedupe::new(16_384),
+            memory: Memory::new(setup.account.clone(), setup.keeper),
             status: StatusCell::new(setup.account),
             world: setup.world,
             retry: RETRY,
@@ -144,7 +144,7 @@ impl ChannelAdapter for WhatsApp {
 
     async fn run(&self, inbox: Inbox, shutdown: CancellationToken) -> Result<(), ChannelError> {
         let attend = || self.attend(&inbox, &shutdown);
-        stay_connected(&self.world, self.retry, &self.status, &shutdown, attend).await
+        self.memory.keep(stay_connected(&self.world, self.retry, &self.status, &shutdown, attend)).await
     }
 
     fn refuses(&self, head: &http::request::Parts) -> Option<http::StatusCode> {
@@ -152,7 +152,7 @@ impl ChannelAdapter for WhatsApp {
     }
 
     async fn webhook(&self, request: http::Request<Bytes>) -> Webhook {
-        self.take(request)
+        self.take(request).await.unwrap_or_else(Webhook::status)
     }
 
     async fn send_text(&self, route: &ReplyRoute, text: &OutboundText) -> Result<(), SendError> {

@@ -103,16 +103,11 @@ impl Zalo {
         })
     }
 
-    /// What an update says, if it says anything that someone sent and that did not come before.
+    /// What an update says, if it says anything that someone sent.
     fn parse(&self, update: &Value) -> Option<InboundMessage> {
-        let message = update::parse(&self.meta.account, &self.own_id, update)
-            .inspect_err(
-                |reason| tracing::debug!(account = %self.meta.account, "an update is dropped: {reason}"),
-            )
-            .ok()?;
-        let id = message.message_id.clone().filter(|_| message.event.acts());
-        let is_new = id.is_none_or(|id| self.seen.is_new(id));
-        is_new.then_some(message)
+        let account = &self.meta.account;
+        let tell = |reason: &&str| tracing::debug!(%account, "an update is dropped: {reason}");
+        update::parse(account, &self.own_id, update).inspect_err(tell).ok()
     }
 }
 
@@ -136,7 +131,7 @@ impl ChannelAdapter for Zalo {
     async fn webhook(&self, request: http::Request<Bytes>) -> Webhook {
         match &self.hook {
             None => Webhook::status(StatusCode::NOT_FOUND),
-            Some(hook) => self.take(hook, request),
+            Some(hook) => self.take(hook, request).unwrap_or_else(Webhook::status),
         }
     }
 
@@ -180,6 +175,11 @@ fn own_id(token: &Secret) -> Result<String, ConfigError> {
         reason: "this is no bot token; Zalo Bot Creator gives one that looks like `123456789:abcDEF…`"
             .to_owned(),
     })
+}
+
+/// What a message is known by when it comes again: what can't be read at first may come again under the same id.
+fn mark(message: &InboundMessage) -> Option<String> {
+    message.message_id.clone().filter(|_| message.event.acts())
 }
 
 /// Whether this can be the id of a user, a chat or a message.

@@ -1,13 +1,14 @@
 //! Calls of the server's.
 
 use bytes::Bytes;
-use dmgate::{InboundMessage, Webhook};
+use dmgate::Webhook;
 use http::StatusCode;
 use http::request::Parts;
 
 use super::{BlueBubbles, event};
 use crate::Secret;
 use crate::adapter::Setup;
+use crate::backoff::insist;
 use crate::options::ConfigError;
 use crate::webhook::{proven_by_header, proven_by_query, whole};
 
@@ -59,48 +60,40 @@ impl Hook {
 
 impl BlueBubbles {
     /// One call.
-    pub(super) async fn take(&self, request: http::Request<Bytes>) -> Webhook {
+    pub(super) async fn take(&self, request: http::Request<Bytes>) -> Result<Webhook, StatusCode> {
         let (head, body) = request.into_parts();
-        let body = match self.hook.proven(&head).and_then(|()| whole(body)) {
-            Ok(body) => body,
-            Err(refused) => return Webhook::status(refused),
-        };
-        let Ok(event) = serde_json::from_slice(&body) else {
-            return Webhook::status(StatusCode::BAD_REQUEST);
-        };
+        self.hook.proven(&head)?;
+        let mut event: event::Event =
+            serde_json::from_slice(&whole(body)?).map_err(|_| StatusCode::BAD_REQUEST)?;
         let mut answer = Webhook::status(StatusCode::OK);
-        answer.messages.extend(self.read(event).await);
-        answer
-    }
-
-    async fn read(&self, mut event: event::Event) -> Option<InboundMessage> {
         let account = &self.meta.account;
-        let dropped = |reason: &str| tracing::debug!(%account, "an event is dropped: {reason}");
-        let mut noted = None;
+        let mut claim = None;
         if event.kind == "new-message" {
-            let guid = event::guid(&event).map(str::to_owned);
-            let Some(guid) = guid else {
-                dropped("it has no id");
-                return None;
+            let Some(guid) = event::guid(&event).map(str::to_owned) else {
+                tracing::debug!(%account, "an event is dropped: it has no id");
+                return Ok(answer);
             };
-            if !self.seen.is_new(guid.clone()) {
-                return None;
+            claim = self.seen.claim([guid.clone()])?;
+            if claim.is_none() {
+                return Ok(answer);
             }
             if event::is_incomplete(&event) {
-                match self.rest.message(&guid).await {
+                match insist(&self.world, self.retry, || self.rest.message(&guid)).await {
                     Ok(data) => event.data = data,
                     Err(error) => {
                         tracing::warn!(%account, "a message lacks its chat, and it is not to be had: {error}");
                     }
                 }
             }
-            noted = Some(guid);
         }
-        let message = event::parse(account, self.sms, event).inspect_err(|reason| dropped(reason)).ok();
-        // What is told of before it is whole may be told of again.
-        if let Some(guid) = noted.filter(|_| !message.as_ref().is_some_and(|message| message.event.acts())) {
-            self.seen.forget(&guid);
+        match event::parse(account, self.sms, event) {
+            // What is told of before it is whole may be told of again.
+            Ok(message) => match claim.filter(|_| message.event.acts()) {
+                Some(claim) => claim.answer(&mut answer, message),
+                None => answer.messages.push(message),
+            },
+            Err(reason) => tracing::debug!(%account, "an event is dropped: {reason}"),
         }
-        message
+        Ok(answer)
     }
 }

@@ -64,7 +64,7 @@ fn call(query: &str, body: impl Into<Bytes>) -> http::Request<Bytes> {
 async fn give(bubbles: &BlueBubbles, request: http::Request<Bytes>) -> (u16, Vec<InboundMessage>) {
     let (head, body) = request.into_parts();
     let refused = bubbles.refuses(&head);
-    let answer = bubbles.webhook(http::Request::from_parts(head, body)).await;
+    let answer = bubbles.webhook(http::Request::from_parts(head, body)).await.taken();
     let status = answer.response.status();
     assert!(
         refused.is_none_or(|refused| refused == status),

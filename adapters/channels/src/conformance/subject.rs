@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use dmgate::{ChannelAdapter, ChannelError, InboundMessage, Inbox};
+use dmgate::{ChannelAdapter, ChannelError, InboundMessage, Inbox, Webhook};
 use http::{Request, StatusCode};
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -99,6 +99,14 @@ impl Subject {
         self.secrets.iter().map(String::as_str)
     }
 
+    /// The answer to a web hook that is under way, if it is one.
+    pub(super) async fn call(&self, given: &Value) -> Option<Webhook> {
+        match &self.entrance {
+            Entrance::Stream(_) => None,
+            Entrance::Hook(request) => Some(self.adapter.webhook(request(given)).await),
+        }
+    }
+
     /// Gives something, and says what came of it.
     pub(super) async fn give(&mut self, given: &Value) -> Given {
         match &mut self.entrance {
@@ -108,7 +116,7 @@ impl Subject {
             Entrance::Hook(request) => {
                 let (head, body) = request(given).into_parts();
                 let refused = self.adapter.refuses(&head);
-                let answer = self.adapter.webhook(Request::from_parts(head, body)).await;
+                let answer = self.adapter.webhook(Request::from_parts(head, body)).await.taken();
                 let (status, messages) = (answer.response.status(), answer.messages);
                 if let Some(refused) = refused {
                     assert_eq!(

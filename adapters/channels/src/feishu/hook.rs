@@ -124,9 +124,8 @@ impl Feishu {
             return Ok(json_answer(&json!({ "challenge": challenge })));
         }
         let mut answer = json_answer(&json!({}));
-        answer.messages.extend(self.read(&said).await);
-        if let (false, Some(id)) = (answer.messages.is_empty(), event::id(&said)) {
-            self.memory.taken(id);
+        if let Some((message, claim)) = self.read(&said).await? {
+            claim.answer(&mut answer, message);
         }
         Ok(answer)
     }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::api::{Endpoint, ping_interval};
 use super::frame::Frame;
 use super::parts::Parts;
-use super::{Feishu, api, event};
+use super::{Feishu, api};
 use crate::api::ApiError;
 use crate::life::{End, stay_connected};
 use crate::socket::{self, Socket, SocketAddress, SocketEnd};
@@ -57,12 +57,16 @@ impl Feishu {
         while let Some(Waiting { event, frame, answers }) = waiting.recv().await {
             let event: Value = serde_json::from_slice(&event).unwrap_or_default();
             let is_taken = match self.read(&event).await {
-                Some(message) => inbox.deliver(message).await,
-                None => true,
+                Ok(None) => true,
+                Ok(Some((message, claim))) => {
+                    let is_taken = inbox.deliver(message).await;
+                    if is_taken {
+                        claim.taken();
+                    }
+                    is_taken
+                }
+                Err(_) => false,
             };
-            if let (true, Some(id)) = (is_taken, event::id(&event)) {
-                self.memory.taken(id);
-            }
             // If its connection is gone it comes again by another one, and is answered there.
             let _ = answers.send(frame.answer(is_taken)).await;
         }

@@ -12,20 +12,17 @@ use crate::webhook::{json, json_answer, whole};
 
 impl GoogleChat {
     /// One call of Google's. The answer says nothing: texts go by the API.
-    pub(super) async fn take(&self, request: http::Request<Bytes>) -> Webhook {
+    pub(super) async fn take(&self, request: http::Request<Bytes>) -> Result<Webhook, StatusCode> {
         let (head, body) = request.into_parts();
-        let event = match self.proven(&head, body).await {
-            Ok(event) => event,
-            Err(refused) => return Webhook::status(refused),
-        };
+        let event = self.proven(&head, body).await?;
         let mut answer = json_answer(&json!({}));
         match event::parse(&self.meta.account, &event) {
-            Ok(event) => answer.messages.extend(self.seen.is_new(event.key).then_some(event.message)),
+            Ok(event) => self.seen.answer(&mut answer, Some(event.key), event.message)?,
             Err(reason) => {
                 tracing::debug!(account = %self.meta.account, "an event is dropped: {reason}");
             }
         }
-        answer
+        Ok(answer)
     }
 
     /// The event, if the token is right.

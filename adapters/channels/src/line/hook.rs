@@ -65,15 +65,12 @@ impl Line {
     }
 
     /// One call of LINE's. None of its events is noted before the whole is proven.
-    pub(super) fn take(&self, request: http::Request<Bytes>) -> Webhook {
-        match self.events(request) {
-            Err(refused) => Webhook::status(refused),
-            Ok(events) => {
-                let mut answer = Webhook::status(StatusCode::OK);
-                answer.messages = events.iter().filter_map(|event| self.parse(event)).collect();
-                answer
-            }
-        }
+    pub(super) async fn take(&self, request: http::Request<Bytes>) -> Result<Webhook, StatusCode> {
+        let mut answer = Webhook::status(StatusCode::OK);
+        let said = |event: &Value| Some((Some(event::id(event)?.to_owned()), self.parse(event)?));
+        let messages: Vec<_> = self.events(request)?.iter().filter_map(said).collect();
+        self.memory.answer(&mut answer, messages).await?;
+        Ok(answer)
     }
 
     /// The events in a request that is signed; none are in a trial of the console's.
@@ -92,12 +89,9 @@ impl Line {
     }
 
     fn parse(&self, event: &Value) -> Option<InboundMessage> {
-        let message = event::parse(&self.meta.account, event)
-            .inspect_err(
-                |reason| tracing::debug!(account = %self.meta.account, "an event is dropped: {reason}"),
-            )
-            .ok()?;
-        event::id(event).filter(|id| self.seen.is_new((*id).to_owned())).map(|_| message)
+        let account = &self.meta.account;
+        let tell = |reason: &&str| tracing::debug!(%account, "an event is dropped: {reason}");
+        event::parse(account, event).inspect_err(tell).ok()
     }
 }
 

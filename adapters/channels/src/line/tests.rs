@@ -35,9 +35,13 @@ fn setup() -> Setup {
 
 /// A channel of `server`'s, in a hurry.
 fn line(server: &FakeServer) -> Arc<Line> {
+    line_with(server, setup())
+}
+
+fn line_with(server: &FakeServer, setup: Setup) -> Arc<Line> {
     let mut config = Config::new(Secret::new(SECRET), Secret::new(TOKEN));
     (config.api_base, config.data_base) = (server.base(), format!("{}/data", server.base()));
-    let mut line = Line::open(setup(), config).ok().unwrap();
+    let mut line = Line::open(setup, config).ok().unwrap();
     line.pace = Pace { retry: (NO_WAIT, NO_WAIT), readying: NO_WAIT };
     Arc::new(line)
 }

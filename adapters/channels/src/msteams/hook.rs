@@ -15,12 +15,9 @@ const CHANNEL_ID: &str = "msteams";
 
 impl Teams {
     /// One call of the Bot Connector's.
-    pub(super) async fn take(&self, request: http::Request<Bytes>) -> Webhook {
+    pub(super) async fn take(&self, request: http::Request<Bytes>) -> Result<Webhook, StatusCode> {
         let (head, body) = request.into_parts();
-        let activity = match self.proven(&head, body).await {
-            Ok(activity) => activity,
-            Err(refused) => return Webhook::status(refused),
-        };
+        let activity = self.proven(&head, body).await?;
         // An `invoke` wants a body, the rest none.
         let mut answer = match activity::text(&activity, "type") {
             Some("invoke") => json_answer(&json!({})),
@@ -29,13 +26,15 @@ impl Teams {
         let message = activity::parse(&self.meta.account, &self.own, self.connector.services(), &activity);
         match message {
             // An edit has the id of what it changes, so only what acts is compared.
-            Ok(message) if !message.event.acts() || self.is_new(&activity) => answer.messages.push(message),
-            Ok(_) => {}
+            Ok(message) => {
+                let mark = mark(&activity).filter(|_| message.event.acts());
+                self.seen.answer(&mut answer, mark, message)?;
+            }
             Err(reason) => {
                 tracing::debug!(account = %self.meta.account, "an activity is dropped: {reason}");
             }
         }
-        answer
+        Ok(answer)
     }
 
     /// The activity, if the token is right and speaks of it.
@@ -60,12 +59,10 @@ impl Teams {
         }
         Ok(activity)
     }
+}
 
-    fn is_new(&self, activity: &Value) -> bool {
-        let conversation = activity.get("conversation").and_then(|place| activity::text(place, "id"));
-        match (conversation, activity::text(activity, "id")) {
-            (Some(conversation), Some(id)) => self.seen.is_new((conversation.to_owned(), id.to_owned())),
-            _ => true,
-        }
-    }
+/// What an activity is known by when it comes again: its conversation and its id.
+fn mark(activity: &Value) -> Option<(String, String)> {
+    let conversation = activity::text(activity.get("conversation")?, "id")?;
+    Some((conversation.to_owned(), activity::text(activity, "id")?.to_owned()))
 }

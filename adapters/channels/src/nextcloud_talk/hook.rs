@@ -1,11 +1,12 @@
 //! Calls of the server's.
 
 use bytes::Bytes;
-use dmgate::{Conversation, InboundMessage, Origin, ReplyRoute, Strength, Webhook};
+use dmgate::{Conversation, Origin, ReplyRoute, Strength, Webhook};
 use http::StatusCode;
 use http::request::Parts;
 
 use super::{NextcloudTalk, cloud, event, send};
+use crate::dedupe::Again;
 use crate::signature::Signature;
 use crate::webhook::{header, is_post, whole};
 
@@ -30,22 +31,17 @@ pub(super) fn proof(head: &Parts) -> Result<Proof<'_>, StatusCode> {
 
 impl NextcloudTalk {
     /// One call.
-    pub(super) async fn take(&self, request: http::Request<Bytes>) -> Webhook {
+    pub(super) async fn take(&self, request: http::Request<Bytes>) -> Result<Webhook, StatusCode> {
         let (head, body) = request.into_parts();
-        let taken = self.proven(&head, &body).and_then(|is_new| Ok((is_new, whole(body)?)));
-        let body = match taken {
-            Ok((true, body)) => body,
-            Ok((false, _)) => return Webhook::status(StatusCode::OK),
-            Err(refused) => return Webhook::status(refused),
-        };
+        let random = self.proven(&head, &body)?;
         let mut answer = Webhook::status(StatusCode::OK);
-        answer.messages.extend(self.read(&body).await);
-        answer
+        self.read(random, &whole(body)?, &mut answer).await?;
+        Ok(answer)
     }
 
-    /// Whether a call that is proven is the first with its random value.
+    /// The random value of a call that is proven.
     // INVARIANT I14: only a call that is proven uses its random value up, and a copy of one is none.
-    fn proven(&self, head: &Parts, body: &[u8]) -> Result<bool, StatusCode> {
+    fn proven<'a>(&self, head: &'a Parts, body: &[u8]) -> Result<&'a str, StatusCode> {
         let Proof { random, signature, backend } = proof(head)?;
         if !Signature::hmac(&self.secret, &[random.as_bytes(), body]).is_hex(signature) {
             return Err(StatusCode::UNAUTHORIZED);
@@ -55,30 +51,35 @@ impl NextcloudTalk {
             tracing::warn!(%account, "the server calls itself `{backend}`: if it is yours, put that into `backend`");
             return Err(StatusCode::UNAUTHORIZED);
         }
-        Ok(self.nonces.is_new(random.to_owned()))
+        Ok(random)
     }
 
-    async fn read(&self, body: &[u8]) -> Option<InboundMessage> {
+    async fn read(&self, random: &str, body: &[u8], answer: &mut Webhook) -> Result<(), Again> {
         let account = &self.meta.account;
-        let event = event::parse(account, self.own_uid(), body)
-            .inspect_err(|reason| tracing::debug!(%account, "an event is dropped: {reason}"))
-            .ok()?;
+        let tell = |reason: &&str| tracing::debug!(%account, "an event is dropped: {reason}");
+        let Ok(event) = event::parse(account, self.own_uid(), body).inspect_err(tell) else { return Ok(()) };
         let event::Event { mut message, room } = event;
-        let Some(room) = room.filter(|room| send::is_token(room)) else { return Some(message) };
-        if message.event.acts() {
-            let id = message.message_id.clone();
-            if id.is_some_and(|id| !self.seen.is_new((room.clone(), id))) {
-                return None;
-            }
+        let room = room.filter(|room| send::is_token(room));
+        // The random value is one call's, room and id are one message's.
+        let mut ids = vec![random.to_owned()];
+        if let (Some(room), Some(id), true) = (&room, &message.message_id, message.event.acts()) {
+            ids.push(format!("{room} {id}"));
+        }
+        let Some(claim) = self.memory.claim(ids).await? else { return Ok(()) };
+        if let Some(room) = room {
             // Whoever is refused anyhow causes no question.
-            if message.origin == Origin::Person && message.sender.strength() == Strength::Authenticated {
+            if message.event.acts()
+                && message.origin == Origin::Person
+                && message.sender.strength() == Strength::Authenticated
+            {
                 message.conversation = self.conversation(&room).await;
             }
+            if message.conversation == Conversation::Direct {
+                message.route = ReplyRoute::new(room);
+            }
         }
-        if message.conversation == Conversation::Direct {
-            message.route = ReplyRoute::new(room);
-        }
-        Some(message)
+        claim.answer(answer, message);
+        Ok(())
     }
 
     fn own_uid(&self) -> &str {

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::NextcloudTalk;
 use crate::api::ApiError;
+use crate::backoff::insist;
 use crate::kept::Latest;
 
 /// How long an answer holds. A one-to-one conversation never gets a third participant; it only ends.
@@ -53,18 +54,13 @@ impl NextcloudTalk {
         if !self.cloud.has_user() {
             return Conversation::Unknown;
         }
-        let mut is_asked = false;
-        let ask = || {
-            is_asked = true;
-            self.cloud.conversation(token)
+        let ask = || async {
+            let conversation = self.cloud.conversation(token).await?;
+            self.status.set(ChannelStatus::Ready);
+            Ok(conversation)
         };
-        match self.rooms.conversation(token, ask).await {
-            Ok(conversation) => {
-                if is_asked {
-                    self.status.set(ChannelStatus::Ready);
-                }
-                conversation
-            }
+        match insist(&self.world, self.retry, || self.rooms.conversation(token, ask)).await {
+            Ok(conversation) => conversation,
             Err(error) => {
                 let reason = format!("a message is lost: whether it is direct is not known ({error})");
                 self.status.set(ChannelStatus::Connecting(Some(reason)));

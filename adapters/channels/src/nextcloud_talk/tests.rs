@@ -33,6 +33,13 @@ fn talk(server: &FakeServer, change: impl FnOnce(&mut Config)) -> Arc<NextcloudT
     Arc::new(talk)
 }
 
+/// The same, with what an earlier run kept.
+fn talk_kept(server: &FakeServer, keeper: &Arc<dyn crate::kept::Keeper>) -> Arc<NextcloudTalk> {
+    let mut talk = Arc::into_inner(talk(server, |_| {})).unwrap();
+    talk.memory = Memory::new(account(), Arc::clone(keeper));
+    Arc::new(talk)
+}
+
 /// What Ada writes in a conversation.
 fn written(room: &str, id: u32, text: &str) -> Value {
     json!({
@@ -71,7 +78,7 @@ fn random(number: usize) -> String {
 async fn give(talk: &NextcloudTalk, request: http::Request<Bytes>) -> (u16, Vec<InboundMessage>) {
     let (head, body) = request.into_parts();
     let refused = talk.refuses(&head);
-    let answer = talk.webhook(http::Request::from_parts(head, body)).await;
+    let answer = talk.webhook(http::Request::from_parts(head, body)).await.taken();
     let status = answer.response.status();
     assert!(
         refused.is_none_or(|refused| refused == status),

@@ -9,7 +9,6 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::event::Way;
 use super::identity::Identity;
 use super::route::is_id;
 use crate::Secret;
@@ -77,15 +76,21 @@ impl SlackApi {
         url.map(Secret::new).ok_or_else(|| self.api.lost("it names no socket"))
     }
 
-    /// Whether a conversation is between this person and our bot. Slack shows a bot those that it is part of.
-    pub(super) async fn is_between_us(&self, way: &Way) -> bool {
-        let Ok(answer) = self.call("conversations.info", &[("channel", &way.route.to)]).await else {
-            return false;
+    /// With whom of all people our bot has this direct conversation; `None` if it is none. Slack shows a bot those that
+    /// it is part of.
+    pub(super) async fn user_of(&self, channel: &str) -> Result<Option<String>, ApiError> {
+        let answer = match self.call("conversations.info", &[("channel", channel)]).await {
+            Err(ApiError { trouble: Trouble::Refused { description, .. }, .. })
+                if description == "channel_not_found" =>
+            {
+                return Ok(None);
+            }
+            answer => answer?,
         };
-        let Some(channel) = answer.get("channel") else { return false };
-        channel.get("is_im").and_then(Value::as_bool) == Some(true)
-            && channel.get("id").and_then(Value::as_str) == Some(&way.route.to)
-            && channel.get("user").and_then(Value::as_str) == Some(&way.user)
+        let of = |name| answer.get("channel").and_then(|channel| channel.get(name));
+        let is_direct = of("is_im").and_then(Value::as_bool) == Some(true)
+            && of("id").and_then(Value::as_str) == Some(channel);
+        Ok(of("user").and_then(Value::as_str).filter(|_| is_direct).map(str::to_owned))
     }
 
     /// The direct conversation with a user, opened if there is none yet.

@@ -132,7 +132,9 @@ impl Slack {
         let identity = self.identity.get().ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
         let said = read(Reading { account: &self.meta.account, identity });
         let mut answer = Webhook::status(StatusCode::OK);
-        answer.messages.extend(self.settle(said).await);
+        if let Some((message, claim)) = self.settle(said).await? {
+            claim.answer(&mut answer, message);
+        }
         Ok(answer)
     }
 }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use dmgate::{ChannelError, Inbox, escape};
+use dmgate::{ChannelError, InboundMessage, Inbox, escape};
 use reqwest::Url;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::event::Reading;
 use super::{Slack, api};
 use crate::backoff::Backoff;
+use crate::dedupe::{Again, Claim};
 use crate::life::{End, stay_connected};
 use crate::socket::{Frame, Socket, SocketAddress, SocketEnd};
 
@@ -79,18 +80,22 @@ impl Slack {
     /// Takes events to the gate, and has them acknowledged.
     async fn work(&self, mut waiting: mpsc::Receiver<Waiting>, inbox: &Inbox) {
         while let Some(Waiting { envelope, taken }) = waiting.recv().await {
-            if let Some(message) = self.read(&envelope).await
-                && !inbox.deliver(message).await
-            {
-                continue;
+            // What is not acknowledged Slack sends again.
+            let Ok(read) = self.read(&envelope).await else { continue };
+            if let Some((message, claim)) = read {
+                if !inbox.deliver(message).await {
+                    continue;
+                }
+                claim.taken();
             }
             // If its socket is gone it comes again by another one, and is acknowledged there.
             let _ = taken.send(envelope.envelope_id).await;
         }
     }
 
-    async fn read(&self, envelope: &Envelope) -> Option<dmgate::InboundMessage> {
-        let reading = Reading { account: &self.meta.account, identity: self.identity.get()? };
+    async fn read(&self, envelope: &Envelope) -> Result<Option<(InboundMessage, Claim<String>)>, Again> {
+        let identity = self.identity.get().ok_or(Again)?;
+        let reading = Reading { account: &self.meta.account, identity };
         let payload = &envelope.payload;
         let said = match envelope.kind.as_str() {
             "events_api" => reading.event(payload),

@@ -7,8 +7,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{SynologyChat, event};
 use crate::api::{ApiError, Trouble};
+use crate::backoff::insist;
 use crate::life::{End, stay_connected};
-use crate::webhook::{Form, is_post, whole};
+use crate::webhook::{Form, is_post};
+
+/// The longest body: the NAS takes no text that comes near it, and a form takes far more room than its bytes.
+const BODY_LIMIT: usize = 64 * 1024;
 
 impl SynologyChat {
     /// Sees that the NAS knows the bot, and waits for the end.
@@ -33,38 +37,40 @@ impl SynologyChat {
     }
 
     /// One call. The answer is empty: what is in it would be posted.
-    pub(super) async fn take(&self, request: http::Request<Bytes>) -> Webhook {
-        let form = match self.proven(request) {
-            Ok(form) => form,
-            Err(refused) => return Webhook::status(refused),
-        };
+    pub(super) async fn take(&self, request: http::Request<Bytes>) -> Result<Webhook, StatusCode> {
+        let form = self.proven(request)?;
         let mut answer = Webhook::status(StatusCode::OK);
         match event::parse(&self.meta.account, &form) {
-            Ok(message) if message.message_id.as_ref().is_some_and(|id| self.seen.is_new(id.clone())) => {
-                answer.messages.push(self.place(message).await);
+            Ok(message) => {
+                if let Some(claim) = self.seen.claim(message.message_id.clone())? {
+                    let name = form.get("username").unwrap_or_default();
+                    claim.answer(&mut answer, self.place(message, name).await);
+                }
             }
-            Ok(_) => {}
             Err(reason) => tracing::debug!(account = %self.meta.account, "a call is dropped: {reason}"),
         }
-        answer
+        Ok(answer)
     }
 
     // INVARIANT I14: nothing of a call counts that does not hold the token, once.
     fn proven(&self, request: http::Request<Bytes>) -> Result<Form, StatusCode> {
         let (head, body) = request.into_parts();
         is_post(&head)?;
-        let form = Form::parse(&whole(body)?);
-        if form.is(&["token"], &self.token) { Ok(form) } else { Err(StatusCode::UNAUTHORIZED) }
+        if body.len() > BODY_LIMIT {
+            return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        Form::proven(&body, "token", &self.token)
     }
 
     /// A conversation is one-to-one only if a text to the sender's number reaches the sender.
     // INVARIANT I16: a number that may be somebody else's is no way to anybody.
-    async fn place(&self, mut message: InboundMessage) -> InboundMessage {
+    async fn place(&self, mut message: InboundMessage, name: &str) -> InboundMessage {
         if message.conversation != Conversation::Direct {
             return message;
         }
         let number = super::send::user(&message.route).unwrap_or_default();
-        let is_known = self.people.is(&self.api, number, message.sender.name().unwrap_or_default()).await;
+        let ask = || self.people.is(&self.api, number, name);
+        let is_known = insist(&self.world, self.retry, ask).await;
         if let Ok(true) = is_known {
             return message;
         }

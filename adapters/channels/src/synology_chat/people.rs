@@ -35,9 +35,9 @@ impl People {
     pub(super) async fn is(&self, api: &ChatApi, number: u64, name: &str) -> Result<bool, ApiError> {
         let mut heard = self.0.lock().await;
         if !heard.is(number, name) && heard.at.is_none_or(|at| at.elapsed() >= AGAIN) {
-            // Also if there is no answer: a NAS in trouble is not asked for each call.
-            heard.at = Some(Instant::now());
-            heard.names = api.users().await?;
+            // Where there is no answer, whoever insists asks again.
+            let names = api.users().await?;
+            *heard = Heard { names, at: Some(Instant::now()) };
         }
         Ok(heard.is(number, name))
     }

@@ -4,7 +4,6 @@ use bytes::Bytes;
 use dmgate::{ChannelError, ChannelStatus, Inbox, Webhook};
 use http::StatusCode;
 use http::request::Parts;
-use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::{Telegram, is_word, update};
@@ -12,7 +11,7 @@ use crate::adapter::Setup;
 use crate::backoff::Backoff;
 use crate::options::ConfigError;
 use crate::secret::Secret;
-use crate::webhook::{proven_by_header, verified_by_header};
+use crate::webhook::{json, proven_by_header, verified_by_header};
 
 /// The header that carries the secret.
 const HEADER: &str = "x-telegram-bot-api-secret-token";
@@ -59,7 +58,7 @@ impl Telegram {
         inbox: &Inbox,
         shutdown: &CancellationToken,
     ) -> Result<(), ChannelError> {
-        let parameters = json!({
+        let parameters = serde_json::json!({
             "url": hook.url,
             "secret_token": hook.secret.reveal(),
             "allowed_updates": update::WANTED,
@@ -86,21 +85,14 @@ impl Telegram {
     }
 
     /// One call of Telegram's.
-    pub(super) fn take(&self, hook: &Hook, request: http::Request<Bytes>) -> Webhook {
-        let body = match verified_by_header(request, HEADER, Some(&hook.secret)) {
-            Ok(body) => body,
-            Err(refused) => return Webhook::status(refused),
-        };
-        let Ok(update) = serde_json::from_slice::<Value>(&body) else {
-            return Webhook::status(StatusCode::BAD_REQUEST);
-        };
-        let Some(id) = update::id(&update) else {
-            return Webhook::status(StatusCode::BAD_REQUEST);
-        };
+    pub(super) fn take(&self, hook: &Hook, request: http::Request<Bytes>) -> Result<Webhook, StatusCode> {
+        let body = verified_by_header(request, HEADER, Some(&hook.secret))?;
+        let update = json(&body)?;
+        let id = update::id(&update).ok_or(StatusCode::BAD_REQUEST)?;
         let mut answer = Webhook::status(StatusCode::OK);
-        if self.seen.is_new(id) {
-            answer.messages.extend(self.parse(&update));
+        if let Some(message) = self.parse(&update) {
+            self.seen.answer(&mut answer, Some(id), message)?;
         }
-        answer
+        Ok(answer)
     }
 }

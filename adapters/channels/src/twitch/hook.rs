@@ -209,8 +209,7 @@ impl Twitch {
                 let message =
                     event::parse(&self.meta.account, &me.user_id, &payload, Timestamp::parse(stamp));
                 match message {
-                    Ok(message) if self.seen.is_new(id.to_owned()) => answer.messages.push(message),
-                    Ok(_) => {}
+                    Ok(message) => self.seen.answer(&mut answer, Some(id.to_owned()), message)?,
                     Err(reason) => {
                         tracing::debug!(account = %self.meta.account, "an event is dropped: {reason}");
                     }

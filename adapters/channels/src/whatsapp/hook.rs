@@ -1,7 +1,9 @@
 //! Calls of Meta's.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use dmgate::Webhook;
+use dmgate::{InboundMessage, Webhook};
 use http::request::Parts;
 use http::{Method, StatusCode};
 
@@ -11,6 +13,9 @@ use crate::signature::Signature;
 use crate::webhook::{Form, header, text_answer, whole};
 
 const HEADER: &str = "x-hub-signature-256";
+
+/// How old a message may be: Meta sends it for seven days. What is older is a copy.
+const WINDOW: Duration = Duration::from_secs(8 * 24 * 60 * 60);
 
 /// The longest challenge that is given back.
 const CHALLENGE: usize = 256;
@@ -70,28 +75,27 @@ fn signature(head: &Parts) -> Result<&str, StatusCode> {
 
 impl WhatsApp {
     /// One call.
-    pub(super) fn take(&self, request: http::Request<Bytes>) -> Webhook {
+    pub(super) async fn take(&self, request: http::Request<Bytes>) -> Result<Webhook, StatusCode> {
         let (head, body) = request.into_parts();
         if head.method == Method::GET {
-            return self.hook.challenge(&head).map_or_else(Webhook::status, text_answer);
+            return self.hook.challenge(&head).map(text_answer);
         }
         if let Some(refused) = self.hook.refuses(&head) {
-            return Webhook::status(refused);
+            return Err(refused);
         }
-        let body = match self.hook.proven(&head, &body).and_then(|()| whole(body)) {
-            Ok(body) => body,
-            Err(refused) => return Webhook::status(refused),
-        };
+        self.hook.proven(&head, &body)?;
         let account = &self.meta.account;
-        let Some(update) = update::parse(account, &self.hook.phone_number_id, &body) else {
-            return Webhook::status(StatusCode::BAD_REQUEST);
-        };
+        let update = update::parse(account, &self.hook.phone_number_id, &whole(body)?);
+        let update = update.ok_or(StatusCode::BAD_REQUEST)?;
         for failure in update.failures {
             tracing::warn!(%account, "a text did not arrive: {failure}");
         }
         let mut answer = Webhook::status(StatusCode::OK);
-        let is_new = |id: &Option<String>| id.as_ref().is_none_or(|id| self.seen.is_new(id.clone()));
-        answer.messages.extend(update.messages.into_iter().filter(|message| is_new(&message.message_id)));
-        answer
+        let now = self.world.clock.now();
+        let is_copy = |message: &InboundMessage| message.sent_at.is_some_and(|at| at.age_at(now) > WINDOW);
+        let messages = update.messages.into_iter().filter(|message| !is_copy(message));
+        let messages = messages.map(|message| (message.message_id.clone(), message));
+        self.memory.answer(&mut answer, messages).await?;
+        Ok(answer)
     }
 }

@@ -7,6 +7,7 @@ mod parse;
 mod send;
 mod web;
 
+use dmgate::testing::ManualClock;
 use dmgate::{AccountKey, InboundMessage, TextKind};
 use serde_json::{Value, json};
 
@@ -24,12 +25,20 @@ fn account() -> AccountKey {
     AccountKey::parse("whatsapp", "default").unwrap()
 }
 
+/// When Ann writes.
+const NOW: i64 = 1_767_225_600_000;
+
 /// A number on `server`, in a hurry.
 fn whatsapp(server: &FakeServer) -> Arc<WhatsApp> {
+    whatsapp_with(server, Setup::new(account()), &ManualClock::at(NOW))
+}
+
+fn whatsapp_with(server: &FakeServer, mut setup: Setup, clock: &ManualClock) -> Arc<WhatsApp> {
+    setup.world = clock.world();
     let secret = Secret::new;
     let mut config = Cloud::new(NUMBER.to_owned(), secret(TOKEN), secret(APP_SECRET), secret(VERIFY));
     config.api_base = format!("{}/v25.0", server.base());
-    let mut whatsapp = WhatsApp::open(Setup::new(account()), config).ok().unwrap();
+    let mut whatsapp = WhatsApp::open(setup, config).ok().unwrap();
     whatsapp.retry = (NO_WAIT, NO_WAIT);
     Arc::new(whatsapp)
 }
@@ -73,7 +82,7 @@ fn call(body: impl Into<Bytes>) -> http::Request<Bytes> {
 async fn give(whatsapp: &WhatsApp, request: http::Request<Bytes>) -> (u16, String, Vec<InboundMessage>) {
     let (head, body) = request.into_parts();
     let refused = whatsapp.refuses(&head);
-    let answer = whatsapp.webhook(http::Request::from_parts(head, body)).await;
+    let answer = whatsapp.webhook(http::Request::from_parts(head, body)).await.taken();
     let status = answer.response.status();
     assert!(
         refused.is_none_or(|refused| refused == status),

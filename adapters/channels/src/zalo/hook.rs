@@ -7,7 +7,7 @@ use http::request::Parts;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::Zalo;
+use super::{Zalo, mark};
 use crate::adapter::Setup;
 use crate::life::{End, stay_connected};
 use crate::options::ConfigError;
@@ -78,19 +78,14 @@ impl Zalo {
     }
 
     /// One call of Zalo's: an update, or an update in the clothes of an answer.
-    pub(super) fn take(&self, hook: &Hook, request: http::Request<Bytes>) -> Webhook {
-        let body = verified_by_header(request, HEADER, Some(&hook.secret));
-        let update = body.and_then(|body| match webhook::json(&body)? {
-            Value::Object(mut update) => Ok(update.remove("result").unwrap_or(Value::Object(update))),
-            _ => Err(StatusCode::BAD_REQUEST),
-        });
-        match update {
-            Err(refused) => Webhook::status(refused),
-            Ok(update) => {
-                let mut answer = Webhook::status(StatusCode::OK);
-                answer.messages.extend(self.parse(&update));
-                answer
-            }
+    pub(super) fn take(&self, hook: &Hook, request: http::Request<Bytes>) -> Result<Webhook, StatusCode> {
+        let body = verified_by_header(request, HEADER, Some(&hook.secret))?;
+        let Value::Object(mut update) = webhook::json(&body)? else { return Err(StatusCode::BAD_REQUEST) };
+        let update = update.remove("result").unwrap_or(Value::Object(update));
+        let mut answer = Webhook::status(StatusCode::OK);
+        if let Some(message) = self.parse(&update) {
+            self.seen.answer(&mut answer, mark(&message), message)?;
         }
+        Ok(answer)
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Zalo;
+use super::{Zalo, mark};
 use crate::api::{ApiError, Trouble};
 use crate::backoff::wait;
 use crate::life::{End, stay_connected};
@@ -62,6 +62,7 @@ impl Zalo {
             };
             for update in &updates {
                 if let Some(message) = self.parse(update)
+                    && mark(&message).is_none_or(|id| self.seen.is_new(id))
                     && !inbox.deliver(message).await
                 {
                     return End::Stopped;

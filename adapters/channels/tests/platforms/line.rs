@@ -46,7 +46,7 @@ async fn i14_what_line_signs_is_taken_and_a_repetition_is_not() {
         let called = tokio::task::spawn_blocking(move || caller.call(&[event]));
         let call = server.call().await;
         assert_eq!(call.request.uri().path(), "/webhooks/line/default", "where LINE was told to call");
-        let taken = running.adapter.webhook(call.request.clone()).await;
+        let taken = running.adapter.webhook(call.request.clone()).await.taken();
         assert_eq!((taken.response.status().as_u16(), taken.messages.len()), (200, expected));
         call.answer(taken.response).await;
         assert_eq!(called.await.unwrap(), 200);

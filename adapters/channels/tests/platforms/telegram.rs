@@ -138,14 +138,14 @@ async fn a_web_hook_takes_over_and_a_poll_takes_it_back() {
     forged.headers_mut().remove("x-telegram-bot-api-secret-token").unwrap();
     let refused = channel.webhook(forged).await;
     assert_eq!((refused.response.status().as_u16(), refused.messages.len()), (401, 0));
-    let taken = channel.webhook(call.request.clone()).await;
+    let taken = channel.webhook(call.request.clone()).await.taken();
     assert_eq!(taken.messages[0].text, "one");
-    let again = channel.webhook(call.request.clone()).await;
+    let again = channel.webhook(call.request.clone()).await.taken();
     assert_eq!((again.response.status().as_u16(), again.messages.len()), (200, 0));
     call.answer(taken.response).await;
     ask(&emulator, |emulator| emulator.send_message(43, "bob", "two")).await;
     let call = server.call().await;
-    let taken = channel.webhook(call.request.clone()).await;
+    let taken = channel.webhook(call.request.clone()).await.taken();
     assert_eq!(taken.messages[0].text, "two");
     call.answer(taken.response).await;
     let hook = ask(&emulator, |emulator| emulator.bot("getWebhookInfo", &json!({}))).await;

@@ -78,6 +78,14 @@ async fn i16_what_a_message_lacks_is_asked_for_and_what_is_not_to_be_had_is_not_
         call.json_answer(200, said(written("G-1", "hello")["data"].clone())).await;
     });
     assert_eq!(messages[0].conversation, Conversation::Direct);
+    // The server never calls again, so it is asked again.
+    bare["data"]["guid"] = json!("G-2");
+    let ((_, messages), ()) = tokio::join!(give(&bubbles, right(bare.to_string())), async {
+        drop(server.call().await);
+        server.call().await.answer(503, "").await;
+        server.call().await.json_answer(200, said(written("G-2", "hello")["data"].clone())).await;
+    });
+    assert_eq!(messages[0].conversation, Conversation::Direct);
     for (at, (status, answer)) in [
         (404, refusal(404, "Message does not exist!", json!(null))),
         (500, json!("<html>")),
@@ -88,7 +96,9 @@ async fn i16_what_a_message_lacks_is_asked_for_and_what_is_not_to_be_had_is_not_
     {
         bare["data"]["guid"] = json!(format!("G{at}"));
         let ((_, messages), ()) = tokio::join!(give(&bubbles, right(bare.to_string())), async {
-            server.call().await.json_answer(status, answer.clone()).await;
+            for _ in 0..if status == 200 { 1 } else { 5 } {
+                server.call().await.json_answer(status, answer.clone()).await;
+            }
         });
         assert!(messages.iter().all(|message| message.conversation == Conversation::Unknown), "{answer}");
     }

@@ -52,7 +52,9 @@ pub(super) fn request(body: Body, sign: &Value, is_plain: bool) -> http::Request
 }
 
 async fn post(bot: &Feishu, event: &Value) -> Webhook {
-    bot.webhook(request(Body::Encrypted(event.to_string(), KEY.to_owned()), &Value::Null, false)).await
+    bot.webhook(request(Body::Encrypted(event.to_string(), KEY.to_owned()), &Value::Null, false))
+        .await
+        .taken()
 }
 
 fn question() -> String {
@@ -76,7 +78,7 @@ async fn the_question_is_answered_for_who_has_the_key_or_the_token() {
         (&with_both, encrypted(), &unsigned),
         (&with_token, Body::Plain(question()), &unsigned),
     ] {
-        let got = bot.webhook(request(body, sign, false)).await;
+        let got = bot.webhook(request(body, sign, false)).await.taken();
         assert_eq!((got.response.status().as_u16(), &got.response.body()[..]), (200, answer.as_bytes()));
         assert!(got.messages.is_empty());
     }
@@ -140,8 +142,10 @@ async fn i14_what_is_refused_uses_nothing_up() {
         (json!({ "twice": "X-Lark-Signature" }), "twice"),
         (json!(""), "an empty one"),
     ] {
-        let got =
-            bot.webhook(request(Body::Encrypted(hello(1).to_string(), KEY.to_owned()), &sign, false)).await;
+        let got = bot
+            .webhook(request(Body::Encrypted(hello(1).to_string(), KEY.to_owned()), &sign, false))
+            .await
+            .taken();
         assert_eq!((got.response.status().as_u16(), got.messages.len()), (401, 0), "{what}");
     }
     let mut old = hello(1);
@@ -158,10 +162,11 @@ async fn ten_thousand_events_are_all_taken_and_the_memory_is_bounded() {
         (config.encrypt_key, config.verification_token) = (None, Some(Secret::new(TOKEN)));
     });
     for number in 0..10_000 {
-        let got = bot.webhook(request(Body::Plain(hello(number).to_string()), &Value::Null, true)).await;
+        let got =
+            bot.webhook(request(Body::Plain(hello(number).to_string()), &Value::Null, true)).await.taken();
         assert_eq!(got.messages[0].text, format!("hello {number}"));
     }
-    let got = bot.webhook(request(Body::Plain(hello(9_999).to_string()), &Value::Null, true)).await;
+    let got = bot.webhook(request(Body::Plain(hello(9_999).to_string()), &Value::Null, true)).await.taken();
     assert!(got.messages.is_empty());
 }
 
@@ -172,6 +177,6 @@ async fn without_the_mode_there_is_no_hook() {
     let request = request(Body::Plain("{}".to_owned()), &Value::Null, false);
     let (head, body) = request.into_parts();
     assert_eq!(bot.refuses(&head).map(|status| status.as_u16()), Some(404));
-    let got = bot.webhook(http::Request::from_parts(head, body)).await;
+    let got = bot.webhook(http::Request::from_parts(head, body)).await.taken();
     assert_eq!(got.response.status().as_u16(), 404);
 }

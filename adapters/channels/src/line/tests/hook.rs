@@ -4,7 +4,7 @@ use super::*;
 
 async fn post(line: &Line, body: &str, signature: &str) -> (u16, Vec<InboundMessage>) {
     let request = http::Request::post("/webhooks/line/default").header("x-line-signature", signature);
-    let answer = line.webhook(request.body(Bytes::from(body.to_owned())).unwrap()).await;
+    let answer = line.webhook(request.body(Bytes::from(body.to_owned())).unwrap()).await.taken();
     (answer.response.status().as_u16(), answer.messages)
 }
 
@@ -46,7 +46,7 @@ async fn a_burst_is_taken_whole_and_what_is_remembered_of_it_is_bounded() {
         let events: Vec<_> = (number..number + 100).map(hello).collect();
         assert_eq!(signed(&line, &events).await.len(), 100);
     }
-    assert_eq!(line.seen.len(), 4_096);
+    assert_eq!(line.memory.len(), 10_000);
 }
 
 #[tokio::test]
@@ -145,4 +145,13 @@ fn without_an_address_there_is_no_way_in() {
         let config = Config { data_base: base.to_owned(), ..config.clone() };
         assert!(Line::open(setup(), config).err().unwrap().to_string().starts_with("`data_base`"), "{base}");
     }
+}
+
+#[tokio::test]
+async fn i14_what_comes_again_after_a_restart_counts_once() {
+    let (server, setup) = (FakeServer::start().await, setup());
+    let first = line_with(&server, setup.clone());
+    assert_eq!(signed(&first, &[hello(1)]).await.len(), 1);
+    first.memory.keep(async {}).await;
+    assert_eq!(signed(&line_with(&server, setup), &[hello(1), hello(2)]).await.len(), 1);
 }

@@ -5,7 +5,7 @@ use super::*;
 async fn post(bot: &Teams, token: &str, body: impl Into<Bytes>) -> (u16, Vec<InboundMessage>) {
     let (head, body) = request(token, body).into_parts();
     let refused = bot.refuses(&head);
-    let answer = bot.webhook(http::Request::from_parts(head, body)).await;
+    let answer = bot.webhook(http::Request::from_parts(head, body)).await.taken();
     let status = answer.response.status();
     assert!(
         refused.is_none_or(|refused| refused == status),

@@ -16,7 +16,7 @@ async fn it_is_ready_with_keys_and_a_token_and_not_before() {
     say_keys(&server).await;
     give_token(server.call().await, "t0ken").await;
     bot.status.reach(|status| *status == ChannelStatus::Ready).await;
-    let answer = bot.webhook(request(&KEY.token(&claims()), hello(1).to_string())).await;
+    let answer = bot.webhook(request(&KEY.token(&claims()), hello(1).to_string())).await.taken();
     assert_eq!(answer.messages.len(), 1);
     running.shutdown.cancel();
     running.ended.await.unwrap().unwrap();
@@ -88,11 +88,11 @@ async fn old_ways_still_lead_after_a_restart() {
     let server = FakeServer::start().await;
     let token = KEY.token(&claims());
     let first = ready(&server).await;
-    let taken = first.webhook(request(&token, hello(1).to_string())).await;
+    let taken = first.webhook(request(&token, hello(1).to_string())).await.taken();
     let route = taken.messages[0].route.as_str().to_owned();
     drop(first);
     let second = ready(&server).await;
-    let taken = second.webhook(request(&token, hello(2).to_string())).await;
+    let taken = second.webhook(request(&token, hello(2).to_string())).await.taken();
     assert_eq!(taken.messages.len(), 1);
     assert!(route::Route::read(&ReplyRoute::new(route), second.connector.services()).is_some());
 }

@@ -60,6 +60,21 @@ async fn i14_only_a_call_that_is_signed_is_heard_and_only_it_uses_its_random_val
 }
 
 #[tokio::test]
+async fn i14_a_copy_is_known_after_a_restart() {
+    let server = Arc::new(FakeServer::start().await);
+    tokio::spawn(tell_rooms(Arc::clone(&server)));
+    let keeper: Arc<dyn crate::kept::Keeper> = Arc::new(crate::kept::MemoryKeeper::default());
+    let body = |id: u32| written("direct1", id, "hello").to_string();
+    let first = talk_kept(&server, &keeper);
+    assert_eq!(give(&first, call(&random(1), body(1))).await.1.len(), 1);
+    drop(first.webhook(call(&random(2), body(2))).await);
+    first.memory.keep(async {}).await;
+    let second = talk_kept(&server, &keeper);
+    assert_eq!(give(&second, call(&random(1), body(1))).await.1.len(), 0, "a recorded call");
+    assert_eq!(give(&second, call(&random(2), body(2))).await.1.len(), 1, "nobody took it");
+}
+
+#[tokio::test]
 async fn i14_a_random_value_that_is_none_proves_nothing() {
     let talk = with_rooms().await;
     let body = written("direct1", 1, "hello").to_string();
@@ -114,5 +129,5 @@ async fn a_burst_is_taken_whole_and_leaves_little_behind() {
         }
     }
     assert_eq!(taken, 10_000, "each once");
-    assert!(talk.nonces.len() <= 16_384 && talk.seen.len() <= 4_096);
+    assert!(talk.memory.len() <= 16_384);
 }

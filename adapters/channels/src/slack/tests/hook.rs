@@ -25,7 +25,7 @@ pub(super) fn signed(given: &Value, kind: &str, body: &str) -> http::Request<Byt
 
 async fn post(bot: &Slack, given: &Value, kind: &str, body: &str) -> (u16, Bytes, Vec<InboundMessage>) {
     let request = signed(given, kind, body);
-    let answer = bot.webhook(request).await;
+    let answer = bot.webhook(request).await.taken();
     (answer.response.status().as_u16(), answer.response.into_body(), answer.messages)
 }
 
@@ -136,8 +136,7 @@ async fn i16_silence_makes_no_conversation_one_to_one() {
         fake.calls.call().await.stall()
     });
     unstall(stalled);
-    assert_eq!((taken.0, taken.2[0].conversation), (200, Conversation::Unknown));
-    assert_eq!(taken.2[0].route.as_str(), "");
+    assert_eq!((taken.0, taken.2.len()), (503, 0), "Slack sends it again");
 }
 
 #[tokio::test]
@@ -148,4 +147,39 @@ async fn a_bot_with_sockets_takes_no_web_hooks() {
     assert_eq!((status, messages.len()), (404, 0));
     let (head, _) = signed(&json!({}), "application/json", &body).into_parts();
     assert_eq!(bot.refuses(&head).unwrap(), 404);
+}
+
+/// What Ann's command to the bot is.
+fn command(trigger: &str) -> String {
+    format!(
+        "team_id=T01HOME&channel_id=D01ANN&channel_name=directmessage&user_id=U07ANN&user_name=ann&command=%2Fask&\
+         text=milk&trigger_id={trigger}"
+    )
+}
+
+#[tokio::test]
+async fn i16_where_slack_does_not_say_whether_it_is_direct_it_has_to_come_again() {
+    let fake = Fake::start().await;
+    let bot = fake.hooked();
+    let kind = "application/x-www-form-urlencoded";
+    let given = json!({});
+    for (status, answer) in [
+        (503, json!("<html>")),
+        (200, json!({ "ok": false, "error": "internal_error" })),
+        (429, json!({ "ok": false, "error": "ratelimited" })),
+    ] {
+        let ask = command("t1");
+        let ((answered, _, messages), ()) = tokio::join!(post(&bot, &given, kind, &ask), async {
+            fake.calls.call().await.json_answer(status, answer.clone()).await;
+        });
+        assert_eq!((answered, messages.len()), (503, 0), "{answer}");
+    }
+    let ask = command("t1");
+    let ((answered, _, messages), ()) = tokio::join!(post(&bot, &given, kind, &ask), async {
+        fake.answer(fake.calls.call().await).await;
+    });
+    assert_eq!((answered, messages[0].conversation), (200, Conversation::Direct));
+    // Whose conversation it is never changes: nobody answers now.
+    let (answered, _, messages) = post(&bot, &given, kind, &command("t2")).await;
+    assert_eq!((answered, messages[0].conversation), (200, Conversation::Direct));
 }

@@ -260,3 +260,19 @@ async fn a_refused_token_stops_the_channel_and_is_not_shown() {
         assert_eq!(running.bot.status(), ChannelStatus::Refused(error));
     }
 }
+
+#[tokio::test]
+async fn i16_what_slack_does_not_explain_is_not_acknowledged_and_comes_again() {
+    let fake = Fake::start().await;
+    let (mut running, mut peer) = connected(&fake, 8).await;
+    let command = json!({
+        "team_id": "T01HOME", "channel_id": "D01ANN", "channel_name": "directmessage", "user_id": "U07ANN",
+        "user_name": "ann", "command": "/ask", "text": "milk", "trigger_id": "t1",
+    });
+    peer.say(&frame("e1", "slash_commands", &command)).await;
+    fake.calls.call().await.answer(500, "").await;
+    peer.say(&frame("e2", "slash_commands", &command)).await;
+    fake.answer(fake.calls.call().await).await;
+    assert_eq!(peer.json().await, acknowledged("e2"), "and nothing before it");
+    assert_eq!(running.messages.recv().await.unwrap().conversation, Conversation::Direct);
+}

@@ -63,9 +63,55 @@ async fn i16_a_nas_that_does_not_say_who_is_who_makes_nothing_one_to_one() {
     let server = FakeServer::start().await;
     let bot = bot(&server);
     let (taken, ()) = tokio::join!(post(&bot, call((4, "alice"), 1)), async {
-        server.call().await.json_answer(200, refusal(100)).await;
+        for _ in 0..5 {
+            server.call().await.json_answer(200, refusal(100)).await;
+        }
     });
     assert_eq!((taken.0, taken.1[0].conversation), (200, Conversation::Unknown));
+}
+
+#[tokio::test]
+async fn a_nas_that_is_in_trouble_for_a_moment_costs_nobody_a_message() {
+    let server = FakeServer::start().await;
+    let bot = bot(&server);
+    let (alice, bob, ()) =
+        tokio::join!(post(&bot, call((4, "alice"), 1)), post(&bot, call((5, "bob"), 2)), async {
+            server.call().await.json_answer(200, refusal(100)).await;
+            server.call().await.answer(502, "").await;
+            list(server.call().await).await;
+        });
+    for (status, messages) in [alice, bob] {
+        assert_eq!((status, messages[0].conversation), (200, Conversation::Direct));
+    }
+}
+
+#[tokio::test]
+async fn i16_a_name_is_compared_as_it_was_sent() {
+    let server = FakeServer::start().await;
+    let long = "n".repeat(200);
+    let bot = bot(&server);
+    let users =
+        json!({ "users": [{ "user_id": 4, "nickname": " alice" }, { "user_id": 5, "nickname": long }] });
+    let (asked, ()) = tokio::join!(bot.people.ask(&bot.api), async {
+        server.call().await.json_answer(200, ok(users)).await;
+    });
+    asked.unwrap();
+    let direct = [(4, "+alice"), (5, &*long)];
+    let others = [(4, "alice"), (4, "alice+"), (5, &long[..128])];
+    for (number, user) in direct.into_iter().chain(others).enumerate() {
+        let (_, messages) = post(&bot, call(user, u32::try_from(number).unwrap() + 1)).await;
+        assert_eq!(messages[0].conversation == Conversation::Direct, number < 2, "{user:?}");
+    }
+}
+
+#[tokio::test]
+async fn i14_a_body_that_no_nas_sends_is_not_taken_apart() {
+    let server = FakeServer::start().await;
+    let bot = introduced(&server).await;
+    let body = format!("{}&x=", call((4, "alice"), 1));
+    let filled = |length: usize| format!("{body}{}", "a".repeat(length - body.len()));
+    assert_eq!(post(&bot, filled(64 * 1024 + 1)).await.0, 413);
+    assert_eq!(post(&bot, filled(64 * 1024)).await.1.len(), 1);
 }
 
 #[tokio::test]

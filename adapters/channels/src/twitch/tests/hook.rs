@@ -40,7 +40,7 @@ pub(super) fn signed(given: &Value) -> Request<Bytes> {
 async fn answered(bot: &Twitch, request: Request<Bytes>) -> (u16, usize) {
     let (head, body) = request.into_parts();
     let refused = bot.refuses(&head);
-    let answer = bot.webhook(Request::from_parts(head, body)).await;
+    let answer = bot.webhook(Request::from_parts(head, body)).await.taken();
     assert!(refused.is_none_or(|refused| refused == answer.response.status()));
     (answer.response.status().as_u16(), answer.messages.len())
 }
@@ -170,7 +170,7 @@ impl Side {
         let payload = json!({ "challenge": "pogchamp-kappa-360noscope-vohiyo", "subscription": {} });
         let call =
             signed(&json!({ "kind": "webhook_callback_verification", "id": "c1", "payload": payload }));
-        let answer = bot.webhook(call).await;
+        let answer = bot.webhook(call).await.taken();
         assert_eq!(answer.response.status(), 200);
         assert_eq!(answer.response.body(), "pogchamp-kappa-360noscope-vohiyo");
         let media_type = answer.response.headers()["content-type"].to_str().unwrap();

@@ -111,5 +111,20 @@ async fn a_burst_is_taken_whole_and_leaves_little_behind() {
         }
     }
     assert_eq!(taken, 10_000, "each once");
-    assert!(whatsapp.seen.len() <= 16_384);
+    assert_eq!(whatsapp.memory.len(), 10_000);
+}
+
+#[tokio::test]
+async fn i14_a_recorded_call_is_known_after_a_restart_or_too_old() {
+    let server = FakeServer::start().await;
+    let (setup, clock) = (Setup::new(account()), ManualClock::at(NOW));
+    let recorded = || call(update_of([written(1, "hello")]).to_string());
+    let first = whatsapp_with(&server, setup.clone(), &clock);
+    assert_eq!(give(&first, recorded()).await.2.len(), 1);
+    first.memory.keep(async {}).await;
+    let second = whatsapp_with(&server, setup, &clock);
+    assert_eq!(give(&second, recorded()).await.2.len(), 0);
+    let forgetful = whatsapp_with(&server, Setup::new(account()), &clock);
+    clock.advance(Duration::from_secs(8 * 24 * 60 * 60 + 1));
+    assert_eq!(give(&forgetful, recorded()).await.2.len(), 0, "Meta has given it up");
 }
