@@ -15,7 +15,8 @@ use crate::secret::Secret;
 pub struct Config {
     /// The JSON key of the service account that texts are sent with.
     pub service_account: Secret,
-    /// The *authentication audience* of the app: a URL or a project number; our own address where it is left out.
+    /// The *authentication audience* of the app: the number of its project, or for an add-on a URL; our own address where
+    /// it is left out.
     pub audience: Option<String>,
     /// Who calls, where the app is a Workspace add-on: the service account of that add-on.
     pub addon_identity: Option<String>,
@@ -30,11 +31,7 @@ pub struct Config {
 /// The options of [`Config`], in the order in which people should meet them.
 pub const OPTIONS: &[OptionSpec] = &[
     SERVICE_ACCOUNT,
-    OptionSpec::optional(
-        "audience",
-        OptionKind::String,
-        "The app's authentication audience, if it is not our own address: another URL, or the project number.",
-    ),
+    AUDIENCE,
     OptionSpec::optional(
         "addon_identity",
         OptionKind::String,
@@ -55,6 +52,14 @@ pub const OPTIONS: &[OptionSpec] = &[
     ),
 ];
 
+const AUDIENCE: OptionSpec = OptionSpec::optional(
+    "audience",
+    OptionKind::String,
+    "The project number, which is the app's authentication audience. With `addon_identity` it may be left out, or is the \
+     add-on's URL, if that is not our own.",
+)
+.by_default();
+
 const SERVICE_ACCOUNT: OptionSpec = OptionSpec::required(
     "service_account",
     OptionKind::Secret,
@@ -74,7 +79,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 const KEYS_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Config {
-    /// An app of the older kind, called at our own address.
+    /// An app that lacks `audience` or `addon_identity` yet: who calls it.
     #[must_use]
     pub fn new(service_account: Secret) -> Self {
         Self {
@@ -110,8 +115,12 @@ impl Config {
         own_url: String,
         world: &World,
     ) -> Result<(Verifier, Option<String>), ConfigError> {
-        let audience = self.audience.unwrap_or(own_url);
-        let is_number = audience.bytes().all(|byte| byte.is_ascii_digit());
+        let audience = match self.audience {
+            Some(audience) => audience,
+            None if self.addon_identity.is_some() => own_url,
+            None => return Err(AUDIENCE.missing()),
+        };
+        let is_number = !audience.is_empty() && audience.bytes().all(|byte| byte.is_ascii_digit());
         let (published, issuers, identity) = match self.addon_identity {
             // INVARIANT I14: whose token it must be is one whole name, never a pattern.
             Some(identity) if identity.contains('@') && !is_number => {
@@ -130,7 +139,16 @@ impl Config {
                 &[CHAT][..],
                 None,
             ),
-            None => (Published::KeySet("oauth2/v3/certs"), ACCOUNTS, Some(CHAT.to_owned())),
+            // INVARIANT I14: what Google Chat signs for an address names no app. Whoever enters our address in an app of
+            // their own would speak to us with it, and what stands on its buttons would be said by those who press them.
+            None => {
+                return Err(ConfigError::Invalid {
+                    name: "audience",
+                    reason: "an address alone does not prove which app calls: choose the project number as the app's \
+                             authentication audience and give it here, or for an add-on `addon_identity`"
+                        .to_owned(),
+                });
+            }
         };
         let invalid = |reason| ConfigError::Invalid { name: "certs_base", reason };
         let api = Api::new("Google", &self.certs_base, self.proxy.as_ref(), Vec::new(), KEYS_PATIENCE);

@@ -35,7 +35,6 @@ static ACCOUNT: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::make("accoun
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
     AddOn,
-    Endpoint,
     Project,
 }
 
@@ -50,7 +49,6 @@ impl Way {
         };
         match self {
             Self::AddOn => id_token(ADD_ON),
-            Self::Endpoint => id_token(CHAT),
             Self::Project => json!({ "iss": CHAT, "aud": PROJECT, "iat": NOW - 60, "exp": NOW + 3_600 }),
         }
     }

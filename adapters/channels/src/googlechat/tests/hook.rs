@@ -5,7 +5,7 @@ use super::*;
 async fn post(bot: &GoogleChat, token: &str, body: impl Into<Bytes>) -> (u16, Vec<InboundMessage>) {
     let (head, body) = request(token, body).into_parts();
     let refused = bot.refuses(&head);
-    let answer = bot.webhook(http::Request::from_parts(head, body)).await;
+    let answer = bot.webhook(http::Request::from_parts(head, body)).await.taken();
     let status = answer.response.status();
     assert!(
         refused.is_none_or(|refused| refused == status),
@@ -21,10 +21,13 @@ async fn post(bot: &GoogleChat, token: &str, body: impl Into<Bytes>) -> (u16, Ve
 async fn i14_only_google_chat_is_heard_and_each_app_by_its_own_way() {
     let server = FakeServer::start().await;
     let body = hello(1).to_string();
-    for way in [Way::AddOn, Way::Endpoint, Way::Project] {
+    // What Google signs for an address that somebody entered in an app of theirs.
+    let mut anybodys = Way::AddOn.claims();
+    anybodys["email"] = json!(CHAT);
+    for (way, other) in [(Way::AddOn, Way::Project), (Way::Project, Way::AddOn)] {
         let bot = ready(&server, way).await;
-        for other in [Way::AddOn, Way::Endpoint, Way::Project].into_iter().filter(|other| *other != way) {
-            let (status, messages) = post(&bot, &KEY.token(&other.claims()), body.clone()).await;
+        for claims in [other.claims(), anybodys.clone()] {
+            let (status, messages) = post(&bot, &KEY.token(&claims), body.clone()).await;
             assert_eq!((status, messages.len()), (401, 0));
         }
         assert_eq!(post(&bot, &OTHER.token(&way.claims()), "no json").await.0, 401, "before the body");
@@ -71,6 +74,11 @@ async fn what_the_owner_told_has_to_do() {
     assert!(refusal(Way::AddOn, &|_| {}, None).contains("`public_url`"));
     let number = |config: &mut Config| config.audience = Some(PROJECT.to_owned());
     assert!(refusal(Way::AddOn, &number, url).starts_with("`addon_identity`"));
+    for address in [None, Some("https://gate.example.org/webhooks/googlechat/default".to_owned())] {
+        let no_app = |config: &mut Config| config.audience = address.clone();
+        let told = refusal(Way::Project, &no_app, url);
+        assert!(told.contains("`audience`") && told.contains("`addon_identity`"), "{told}");
+    }
     let pattern = |config: &mut Config| config.addon_identity = Some("*".to_owned());
     assert!(refusal(Way::AddOn, &pattern, url).starts_with("`addon_identity`"));
     let nowhere = |config: &mut Config| config.certs_base = "x".to_owned();

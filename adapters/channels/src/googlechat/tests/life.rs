@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn it_is_ready_with_keys_and_a_token_and_not_before() {
-    for way in [Way::Project, Way::Endpoint] {
+    for way in [Way::Project, Way::AddOn] {
         let server = FakeServer::start().await;
         let bot = bot(&server, way);
         let mut running = run(&bot);
@@ -19,7 +19,7 @@ async fn it_is_ready_with_keys_and_a_token_and_not_before() {
         say_keys(&server, way).await;
         give_token(&server, "t0ken").await;
         bot.status.reach(|status| *status == ChannelStatus::Ready).await;
-        let taken = bot.webhook(request(&KEY.token(&way.claims()), hello(1).to_string())).await;
+        let taken = bot.webhook(request(&KEY.token(&way.claims()), hello(1).to_string())).await.taken();
         assert_eq!(taken.messages.len(), 1);
         running.shutdown.cancel();
         running.ended.await.unwrap().unwrap();

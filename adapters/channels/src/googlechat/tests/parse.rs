@@ -54,11 +54,6 @@ async fn i14_i15_i16_the_web_hook_of_an_add_on_conforms() {
 }
 
 #[tokio::test]
-async fn i14_i15_i16_the_web_hook_for_an_address_conforms() {
-    conforms("endpoint", Way::Endpoint).await;
-}
-
-#[tokio::test]
 async fn i14_i15_i16_the_web_hook_for_a_project_conforms() {
     conforms("project", Way::Project).await;
 }
