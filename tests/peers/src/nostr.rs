@@ -66,12 +66,13 @@ impl NostrRelay {
         self.bot = Keys::parse(secret).expect("a secret key");
     }
 
-    /// A person writes in the older format (NIP-04).
-    pub fn write_old(&mut self, person: usize, text: &str) {
+    /// A person writes in the older format (NIP-04), dated so many seconds ago.
+    pub fn write_old(&mut self, person: usize, text: &str, ago: u64) {
         let (client, bot) = (self.person(person), self.bot.public_key());
         let keys = keys(person);
         let secret = nip04::encrypt(keys.secret_key(), &bot, text).expect("a text can be encrypted");
         let event = EventBuilder::new(Kind::EncryptedDirectMessage, secret).tag(Tag::public_key(bot));
+        let event = event.custom_created_at(Timestamp::now() - Duration::from_secs(ago));
         let event = event.sign_with_keys(&keys).expect("an event can be signed");
         self.publish(&client, &event);
     }

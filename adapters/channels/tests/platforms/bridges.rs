@@ -246,7 +246,12 @@ fn files_are_fetched_one_after_another_and_each_once() {
         said.push(serde_json::from_str::<Value>(&line).unwrap());
     }
     let answer = |id: u64, data: &str| json!({ "jsonrpc": "2.0", "id": id, "result": { "data": data, "end": id == rest } });
-    assert_eq!(said, [answer(rest, "ZT4="), json!({ "loads": "two" }), answer(other, "PHR3")]);
+    // The second file waits for the end of the first, not for our being told of it.
+    let mut expected = [answer(rest, "ZT4="), json!({ "loads": "two" }), answer(other, "PHR3")];
+    if said.first() == expected.get(1) {
+        expected.swap(0, 1);
+    }
+    assert_eq!(said, expected);
 }
 
 #[test]

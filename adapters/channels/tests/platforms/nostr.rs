@@ -54,7 +54,7 @@ async fn both_formats_come_in_and_are_answered_in_kind() {
     answer(&running, &message, "an answer").await;
     assert_eq!(ask(&relay, |relay| relay.read(0)).await, "an answer");
 
-    ask(&relay, |relay| relay.write_old(1, "hello from before")).await;
+    ask(&relay, |relay| relay.write_old(1, "hello from before", 0)).await;
     let message = running.next().await;
     assert_eq!((message.text.as_str(), message.conversation), ("hello from before", Conversation::Direct));
     answer(&running, &message, "an old answer").await;
@@ -81,13 +81,16 @@ async fn restarts_neither_lose_nor_repeat_whatever_relays_give_again() {
     let mut running = run(&[&relay], &setup, false);
     ask(&relay, |relay| {
         relay.write(0, "one");
-        relay.write_old(1, "two");
+        relay.write_old(1, "two", 0);
     })
     .await;
     assert_eq!(sorted(&mut running, 2).await, ["one", "two"]);
     running.end().await;
-    // More than the relay gives at once.
-    ask(&relay, |relay| (0..700).for_each(|number| relay.write_old(0, &format!("{number:03}")))).await;
+    // More than the relay gives at once, but not of one second, which nobody could ask for in parts.
+    ask(&relay, |relay| {
+        (0..700).for_each(|number| relay.write_old(0, &format!("{number:03}"), number / 100));
+    })
+    .await;
     let mut running = run(&[&relay], &setup, false);
     let expected: Vec<String> = (0..700).map(|number| format!("{number:03}")).collect();
     assert_eq!(sorted(&mut running, 700).await, expected);
